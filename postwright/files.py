@@ -1,0 +1,35 @@
+"""Writes files of the project so that none is ever half-written, and no secret ever readable by others."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from postwright.errors import UsageError
+
+
+def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Replace ``path`` by rename; ``mode`` holds from the first byte. UsageError names the path if it cannot be done."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        msg = f"cannot write {path}: {error.strerror}; nothing of it was changed, mend that and run again"
+        raise UsageError(msg) from None
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,287 @@
+"""What an inventory means: a frozen, valid Fleet.
+
+Promise: pure; knows nothing of files' contents, the network, pyinfra or the terminal. Each model refuses unknown
+keys. What one model alone cannot know (an address used twice, a HELO under no zone) is in ``consistency``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_LOCAL_PART = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
+
+
+def host_name(value: str) -> str:
+    """A host or domain name, lower case, at least two labels, no final dot (RFC 1123 §2.1, RFC 5890 for IDN)."""
+    name = value.strip().rstrip(".").lower()
+    if not name.isascii():
+        msg = f"{value!r} is not ASCII; write its A-label form ({name.encode('idna').decode()!r})"
+        raise ValueError(msg)
+    labels = name.split(".")
+    if len(labels) < 2 or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        msg = f"{value!r} is not a fully qualified host name, such as mail.example.com"
+        raise ValueError(msg)
+    if labels[-1].isdigit():
+        msg = f"{value!r} is an address, not a host name"
+        raise ValueError(msg)
+    return name
+
+
+def email_address(value: str) -> str:
+    """An addr-spec (RFC 5321 §4.1.2) without quoting; the domain in lower case."""
+    local, at, domain = value.rpartition("@")
+    if not at or not _LOCAL_PART.fullmatch(local):
+        msg = f"{value!r} is not a mail address, such as ops@example.com"
+        raise ValueError(msg)
+    return f"{local}@{host_name(domain)}"
+
+
+def _sender(value: str) -> str:
+    """A mail address, or ``@domain`` for every address of a domain."""
+    return "@" + host_name(value[1:]) if value.startswith("@") else email_address(value)
+
+
+HostName = Annotated[str, AfterValidator(host_name)]
+EmailAddress = Annotated[str, AfterValidator(email_address)]
+Sender = Annotated[str, AfterValidator(_sender)]
+Duration = Annotated[str, Field(pattern=r"^\d+[smhdw]$", examples=["5d"])]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+
+class Strict(BaseModel):
+    """Frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _address_shorthand(value: Any) -> Any:
+    """Accept ``("192.0.2.1", "mail.example.com")`` for ``{"ip": ..., "helo": ...}``."""
+    match value:
+        case (str(ip), str(helo)):
+            return {"ip": ip, "helo": helo}
+        case _:
+            return value
+
+
+class Address(Strict):
+    """One sending address and the name it says in HELO; A/AAAA and PTR are made from the pair."""
+
+    ip: IPAddress
+    helo: HostName
+
+
+class TlsFiles(Strict):
+    """A certificate chain and its key as PEM files on the operator's machine; relative to the inventory."""
+
+    certificate: Path
+    key: Path
+
+
+class Ssh(Strict):
+    """How pyinfra and testinfra reach the host; read from pyinfra's own ``ssh_*`` data."""
+
+    hostname: str
+    user: str = "root"
+    port: Port = 22
+    key: Path | None = None
+    known_hosts: Path | None = None
+    config: Path | None = None
+    sudo: bool = False
+
+
+Role = Literal["submission", "mx"]
+
+
+class Host(Strict):
+    """A mail host. Every host signs and sends; roles say what it takes in besides.
+
+    ``submission``: authenticated mail on 465 and 587. ``mx``: mail for the domains that name it as MX, on 25.
+    """
+
+    name: str
+    ssh: Ssh
+    addresses: tuple[Annotated[Address, BeforeValidator(_address_shorthand)], ...] = Field(min_length=1)
+    tls: TlsFiles
+    roles: frozenset[Role] = frozenset({"submission", "mx"})
+    trusted_networks: tuple[IPNetwork, ...] = ()
+
+    @property
+    def fqdn(self) -> str:
+        """``myhostname``: the HELO name of the first address."""
+        return self.addresses[0].helo
+
+    def first(self, version: Literal[4, 6]) -> Address | None:
+        """The first address of an IP version, from which mail is sent as long as no stream says otherwise."""
+        return next((address for address in self.addresses if address.ip.version == version), None)
+
+
+class Dmarc(Strict):
+    """The DMARC policy of a domain (RFC 9989 §4.7). ``strict`` aligns exact domains instead of organisational ones."""
+
+    policy: Literal["none", "quarantine", "reject"] = "none"
+    subdomain_policy: Literal["none", "quarantine", "reject"] | None = None
+    aggregate_reports: tuple[EmailAddress, ...] = ()
+    failure_reports: tuple[EmailAddress, ...] = ()
+    strict: bool = False
+
+
+class Domain(Strict):
+    """A domain mail is sent from. ``hosts`` None means every host.
+
+    ``mx``: ``hosts`` publishes the sending hosts with role mx, ``null`` publishes "takes no mail" (RFC 7505), ``keep``
+    leaves the MX to whoever manages it. ``aliases``: local part → address; postmaster and abuse go to the fleet's
+    postmaster unless said here.
+    """
+
+    name: HostName
+    hosts: tuple[str, ...] | None = None
+    mx: Literal["hosts", "null", "keep"] = "hosts"
+    spf_all: Literal["~all", "-all"] = "~all"
+    dmarc: Dmarc = Dmarc()
+    aliases: dict[str, EmailAddress] = {}
+
+
+class SecretSource(Strict):
+    """Where a secret is read from, never the secret itself: a file (mode 0600), a variable, or the system keyring."""
+
+    file: Path | None = None
+    env: str | None = None
+    keyring: str | None = Field(default=None, pattern=r"^[^/]+/[^/]+$")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> SecretSource:
+        if sum(value is not None for value in (self.file, self.env, self.keyring)) != 1:
+            msg = 'give exactly one of "file", "env" and "keyring" ("service/user")'
+            raise ValueError(msg)
+        return self
+
+    def __str__(self) -> str:
+        if self.file:
+            return f"file {self.file}"
+        return f"variable {self.env}" if self.env else f"keyring entry {self.keyring}"
+
+
+class Rfc2136(Strict):
+    """A name server that takes updates signed with TSIG (RFC 2136, RFC 8945)."""
+
+    kind: Literal["rfc2136"] = "rfc2136"
+    server: IPAddress
+    port: Port = 53
+    key_name: HostName | Identifier
+    algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
+    secret: SecretSource
+    timeout: float = Field(default=5.0, gt=0, le=60)
+
+
+Provider = Rfc2136  # becomes a union on ``kind`` with the second provider
+
+
+class Zone(Strict):
+    """A DNS zone and the provider that publishes it."""
+
+    name: HostName
+    provider: Identifier
+    ttl: int = Field(default=3600, ge=1, le=86400)
+
+
+class Keys(Strict):
+    """The DKIM keyring: a directory of encrypted PKCS#8 files, fit for Git."""
+
+    directory: Path
+    passphrase: SecretSource
+    bits: Literal[2048, 3072, 4096] = 2048
+
+
+class Login(Strict):
+    """A client of authenticated submission. The file holds a crypt(3) hash (``openssl passwd -6``), not a password."""
+
+    login: EmailAddress | Identifier
+    password_hash: Path
+    senders: tuple[Sender, ...] = Field(min_length=1)
+
+
+class Resolver(Strict):
+    """The validating resolver on each host. Without ``forward_to`` it asks the Internet from the root."""
+
+    forward_to: tuple[IPAddress, ...] = ()
+    trust_anchors: tuple[str, ...] = ()
+
+
+class Firewall(Strict):
+    """What reaches the host besides mail: SSH, from everywhere unless networks are named.
+
+    ``ssh_ports`` are those sshd listens on, which differ from pyinfra's ``ssh_port`` behind a port forwarding.
+    """
+
+    ssh_ports: tuple[Port, ...] = Field(default=(22,), min_length=1)
+    ssh_from: tuple[IPNetwork, ...] = ()
+    extra_tcp: tuple[Port, ...] = ()
+
+
+class Policies(Strict):
+    """Limits of the queue and of a message."""
+
+    message_size: int = Field(default=26_214_400, ge=65_536, description="octets")
+    queue_lifetime: Duration = "5d"
+    bounce_lifetime: Duration = "5d"
+    time_servers: tuple[str, ...] = ("2.debian.pool.ntp.org",)
+
+
+class Probe(Strict):
+    """The message `verify` submits: as whom, and to whom."""
+
+    login: EmailAddress | Identifier
+    password: SecretSource
+    sender: EmailAddress
+    recipient: EmailAddress
+
+
+class Fleet(Strict):
+    """Hosts, domains, zones and what they share: the one meaning templates, DNS and checks are made from."""
+
+    hosts: tuple[Host, ...]
+    domains: tuple[Domain, ...]
+    zones: tuple[Zone, ...]
+    providers: dict[Identifier, Provider]
+    keys: Keys
+    postmaster: EmailAddress
+    logins: tuple[Login, ...] = ()
+    resolver: Resolver = Resolver()
+    firewall: Firewall = Firewall()
+    policies: Policies = Policies()
+    probe: Probe | None = None
+    ledger: Path = Path("../dns-ledger")
+    tls_authorities: Path | None = None
+
+    def host(self, name: str) -> Host:
+        """The host of that inventory name; KeyError if there is none."""
+        return {host.name: host for host in self.hosts}[name]
+
+    def hosts_of(self, domain: Domain) -> tuple[Host, ...]:
+        """The hosts that sign and send for a domain, in inventory order."""
+        return tuple(host for host in self.hosts if domain.hosts is None or host.name in domain.hosts)
+
+    def domains_of(self, host: Host) -> tuple[Domain, ...]:
+        """The domains a host signs for, in inventory order."""
+        return tuple(domain for domain in self.domains if domain.hosts is None or host.name in domain.hosts)
+
+    def zone_of(self, name: str) -> Zone | None:
+        """The zone a name lies in: the longest one that ends it."""
+        labels = name.split(".")
+        suffixes = (".".join(labels[start:]) for start in range(len(labels)))
+        return next((self._zones[suffix] for suffix in suffixes if suffix in self._zones), None)
+
+    @cached_property
+    def _zones(self) -> dict[str, Zone]:
+        return {zone.name: zone for zone in self.zones}
