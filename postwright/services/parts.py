@@ -1,0 +1,110 @@
+"""The types services are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Literal
+
+from postwright.model import Fleet, Host
+
+Release = Literal["12", "13"]
+
+
+@dataclass(frozen=True)
+class HostFile:
+    """A file of a host: absolute path under /etc, content, permissions. ``secret`` content is never shown."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    secret: bool = False
+    replace_link: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """The digest of its content in hexadecimal."""
+        return sha256(self.content).hexdigest()
+
+    def __repr__(self) -> str:
+        size = len(self.content)
+        return f"HostFile({self.path!r}, {size} octets, mode={self.mode:04o}, {self.owner}:{self.group})"
+
+
+@dataclass(frozen=True)
+class HostDirectory:
+    """A directory of a host that is not there with the right permissions by itself."""
+
+    path: str
+    mode: int = 0o755
+    owner: str = "root"
+    group: str = "root"
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """The key a host signs a domain with: unencrypted PKCS#8 PEM, for OpenDKIM alone."""
+
+    domain: str
+    selector: str
+    pem: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class HostSecrets:
+    """What rendering a host needs besides the fleet; read from keyring and files by ``material``."""
+
+    signing_keys: tuple[SigningKey, ...] = ()
+    certificate: bytes = b""
+    private_key: bytes = field(default=b"", repr=False)
+    password_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Context:
+    """All a template sees: the fleet, this host of it, its Debian release, its secrets."""
+
+    fleet: Fleet
+    host: Host
+    release: Release
+    secrets: HostSecrets
+
+
+@dataclass(frozen=True)
+class Check:
+    """A program's own validation. ``silent``: any output at all is a refusal, whatever the exit status."""
+
+    command: str
+    silent: bool = False
+
+
+def nothing(_context: Context) -> tuple[()]:
+    return ()
+
+
+def always(_context: Context) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of a mail host.
+
+    ``unit`` None means files only; else the unit (per release where they differ) runs what ``stamped`` lists: the
+    digest of these files at each start is the stamp restarts are decided from. ``ready`` is a shell command that
+    succeeds when the service answers.
+    """
+
+    name: str
+    title: str
+    packages: tuple[str, ...] = ()
+    files: Callable[[Context], tuple[HostFile, ...]] = nothing
+    directories: Callable[[Context], tuple[HostDirectory, ...]] = nothing
+    checks: tuple[Check, ...] = ()
+    unit: Callable[[Release], str] | None = None
+    uses: tuple[str, ...] = ()
+    ready: str = "true"
+    wanted: Callable[[Context], bool] = always

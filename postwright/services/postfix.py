@@ -1,0 +1,69 @@
+"""Postfix: takes mail in from those who may, hands it to the signer, sends it out."""
+
+from __future__ import annotations
+
+from postwright.model import Domain
+from postwright.render import template
+from postwright.services import submission, tls
+from postwright.services.parts import Check, Context, HostFile, Service
+
+ETC = "/etc/postfix"
+PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing with, and holds them
+
+
+def _files(context: Context) -> tuple[HostFile, ...]:
+    inbound = _inbound(context)
+    values = {
+        "inbound": inbound,
+        "submission": submission.wanted(context),
+        "certificate": tls.CERTIFICATE,
+        "key": tls.KEY,
+        "senders": senders(context),
+        "aliases": aliases(context, inbound),
+        "proof_port": PROOF_PORT,
+    }
+    names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
+    return tuple(HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values)) for name in names)
+
+
+def _inbound(context: Context) -> list[Domain]:
+    """The domains whose MX is this host."""
+    if "mx" not in context.host.roles:
+        return []
+    return [domain for domain in context.fleet.domains_of(context.host) if domain.mx == "hosts"]
+
+
+def aliases(context: Context, inbound: list[Domain]) -> list[tuple[str, str]]:
+    """Address → target. postmaster and abuse are there always (RFC 2142); local part ``*`` is the rest of a domain."""
+    to = context.fleet.postmaster
+    own = ("root", "postmaster", "abuse", "MAILER-DAEMON")
+    table = [(f"{local}@{name}", to) for name in (context.host.fqdn, "localhost") for local in own]
+    for domain in inbound:
+        entries = {"postmaster": to, "abuse": to, **domain.aliases}
+        table += [(f"{'' if local == '*' else local}@{domain.name}", target) for local, target in sorted(entries.items())]
+    return table
+
+
+def senders(context: Context) -> list[tuple[str, str]]:
+    """Sender (or @domain) → the logins that may use it, as smtpd_sender_login_maps wants it."""
+    table: dict[str, list[str]] = {}
+    for login in context.fleet.logins:
+        for sender in login.senders:
+            table.setdefault(sender, []).append(login.login)
+    return [(sender, ",".join(sorted(logins))) for sender, logins in sorted(table.items())]
+
+
+SERVICE = Service(
+    name="postfix",
+    title="Postfix",
+    packages=("postfix",),
+    files=_files,
+    checks=(
+        Check("postconf -n >/dev/null", silent=True),
+        Check("postconf -M >/dev/null", silent=True),
+        Check("postfix check"),
+    ),
+    unit=lambda release: "postfix@-.service" if release == "12" else "postfix.service",
+    uses=("tls", "resolver"),
+    ready="ss -Hltn sport = :25 | grep -q .",
+)
