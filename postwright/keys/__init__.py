@@ -1,0 +1,1 @@
+"""DKIM keys: made, kept encrypted, named by selectors."""
