@@ -1,0 +1,1 @@
+"""pyinfra deploys: ``mail_host`` lists the services in order, one file with one ``@deploy`` function per service."""

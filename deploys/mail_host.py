@@ -1,0 +1,43 @@
+"""A mail host, top to bottom: packages, files, then every service in the order it is needed.
+
+Run by `postwright apply`, and by pyinfra itself: ``pyinfra inventories/x.py deploys/mail_host.py``. The latter neither
+makes keys nor publishes DNS; it brings hosts to what the inventory and the keyring say.
+"""
+
+from __future__ import annotations
+
+from pyinfra.api import deploy
+
+from postwright.deploys.base import base
+from postwright.deploys.firewall import firewall
+from postwright.deploys.opendkim import opendkim
+from postwright.deploys.postfix import postfix
+from postwright.deploys.resolver import resolver
+from postwright.deploys.submission import submission
+from postwright.deploys.tls import tls
+from postwright.hosts import operations
+from postwright.services.bundle import Bundle
+from postwright.services.tls import CERTIFICATE
+
+
+@deploy("mail host")
+def mail_host(bundle: Bundle) -> None:
+    """Everything one host is to have. Written without loops: pyinfra tells operations apart by their lines."""
+    operations.packages(name="install packages", names=bundle.packages)
+    operations.files(name="put files in place", bundle=bundle)
+    units = {activation.name: activation for activation in bundle.activations}
+    base(units["base"])
+    resolver(units["resolver"])
+    firewall(units["firewall"])
+    tls(CERTIFICATE)
+    opendkim(units["opendkim"])
+    if "submission" in units:
+        submission(units["submission"])
+    postfix(units["postfix"])
+
+
+# pyinfra executes a deploy file under no name of its own, once per host; imported, it only defines.
+if __name__ != "postwright.deploys.mail_host":
+    from postwright.hosts.stock import current_bundle
+
+    mail_host(current_bundle())

@@ -1,0 +1,45 @@
+"""The process pyinfra lives in: one JSON request on standard input, JSON lines on standard output.
+
+gevent must patch the interpreter before anything else is imported, which is why this is a process of its own and why
+the imports stand below that call.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import json  # noqa: E402
+import logging  # noqa: E402
+import sys  # noqa: E402
+import traceback  # noqa: E402
+from typing import Any  # noqa: E402
+
+from postwright.errors import PostwrightError  # noqa: E402
+from postwright.hosts import actions  # noqa: E402
+
+
+def report(line: dict[str, Any]) -> None:
+    """One line to the parent."""
+    sys.__stdout__.write(json.dumps(line, default=str) + "\n")  # type: ignore[union-attr]
+    sys.__stdout__.flush()  # type: ignore[union-attr]
+
+
+def main() -> None:
+    request = json.loads(sys.stdin.readline())
+    # Nothing that an inventory or pyinfra prints may be taken for an answer.
+    sys.stdout = sys.stderr
+    logging.getLogger("pyinfra").setLevel(logging.INFO if request.get("verbose") else logging.CRITICAL)
+    try:
+        report({"result": actions.ACTIONS[request["action"]](request, report)})
+    except PostwrightError as error:
+        report({"error": type(error).__name__, "text": str(error)})
+    except KeyboardInterrupt:
+        report({"error": "KeyboardInterrupt", "text": ""})
+    except Exception:  # noqa: BLE001 - a bug of ours; the parent shows it as one
+        report({"error": "bug", "text": traceback.format_exc()})
+
+
+if __name__ == "__main__":
+    main()

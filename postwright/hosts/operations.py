@@ -1,0 +1,174 @@
+"""pyinfra operations and the fact they decide by. Each looks at the host first and yields nothing if all is well.
+
+Scripts and their payload, which holds keys, travel on standard input: never in arguments, never through a file.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Generator
+from typing import Any
+
+from pyinfra.api import FactBase, FunctionCommand, StringCommand, operation
+from pyinfra.api.exceptions import ConnectError, FactProcessError
+from pyinfra.context import host
+
+from postwright.hosts import plan
+from postwright.hosts.remote import command, package
+from postwright.services.bundle import Activation, Bundle
+from postwright.services.parts import HostFile
+
+ROLLBACK_SECONDS = 60
+
+Commands = Generator[StringCommand | FunctionCommand, None, None]
+
+# Why a step of ours failed on a host, where no program's output says it.
+complaints: dict[str, str] = {}
+
+
+class Look(FactBase[dict[str, Any]]):
+    """What remote/look.py answers to a request (JSON text, so that equal questions are equal)."""
+
+    def command(self, request: str) -> str:
+        return command("look", json.loads(request))
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        try:
+            return dict(json.loads(output[-1]))
+        except (IndexError, ValueError):
+            msg = "no answer from python3 on the host; is it installed there, version 3.11 or newer?"
+            raise FactProcessError(msg) from None
+
+
+def look(request: dict[str, Any]) -> dict[str, Any]:
+    """Ask the current host."""
+    answer = host.get_fact(Look, request=json.dumps(request, sort_keys=True))
+    if answer is None:
+        msg = "python3 did not run on the host; install it (3.11 or newer) and check sudo"
+        raise FactProcessError(msg)
+    if "error" in answer:
+        msg = f"looking at the host failed: {answer['error']}"
+        raise FactProcessError(msg)
+    return dict(answer)
+
+
+def script(name: str, request: dict[str, Any]) -> StringCommand:
+    """A script of remote/ as a command, all of it on standard input."""
+    return StringCommand("python3", "-", _stdin=package(name, request))
+
+
+@operation()
+def packages(names: tuple[str, ...]) -> Commands:
+    """Install what is missing; services stay down until they are configured."""
+    installed = look({"packages": names})["packages"]
+    missing = [name for name in names if name not in installed]
+    if missing:
+        yield script("install", {"packages": missing})
+    else:
+        host.noop("all packages are installed")
+
+
+@operation()
+def files(bundle: Bundle) -> Commands:
+    """Bring all files of a host to what they are to be, validated as a set and moved into place by rename."""
+    seen = look(plan.look_request(bundle, show=False))
+    differing = plan.differing_files(bundle, seen)
+    obsolete = plan.obsolete_files(bundle, seen)
+    if differing or obsolete or plan.wrong_directories(bundle, seen):
+        yield script("converge", _converge_request(bundle, differing, obsolete))
+    else:
+        host.noop("all files are as described")
+
+
+def _converge_request(bundle: Bundle, differing: list[HostFile], obsolete: list[str]) -> dict[str, Any]:
+    return {
+        "files": [_payload(file) for file in differing],
+        "directories": [
+            {"path": item.path, "mode": item.mode, "owner": item.owner, "group": item.group}
+            for item in bundle.directories
+        ],
+        "remove": obsolete,
+        "checks": [
+            {"service": service, "command": check.command, "silent": check.silent} for service, check in bundle.checks
+        ],
+    }
+
+
+def _payload(file: HostFile) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "content": base64.b64encode(file.content).decode(),
+        "mode": file.mode,
+        "owner": file.owner,
+        "group": file.group,
+        "replace_link": file.replace_link,
+    }
+
+
+@operation()
+def running(activation: Activation) -> Commands:
+    """Restart the service if it does not run what is on disk."""
+    if plan.runs_as_described(_service_state(activation)):
+        host.noop(f"{activation.unit} runs what is on disk")
+    else:
+        yield script("activate", {"service": _service(activation)})
+
+
+@operation()
+def filtering(activation: Activation) -> Commands:
+    """Load the packet filter; unless a new SSH connection gets through, the host takes the rules back by itself."""
+    if plan.runs_as_described(_service_state(activation)):
+        host.noop("the packet filter is loaded")
+        return
+    yield script("firewall", {"step": "try", "seconds": ROLLBACK_SECONDS})
+    yield FunctionCommand(_confirm_over_a_new_connection, (), {})
+
+
+def _confirm_over_a_new_connection() -> bool:
+    """True once a connection made after the rules were loaded has confirmed them; else they are taken back."""
+    connector = type(host.connector)(host.state, host)
+    try:
+        connector.connect()
+        done, output = _run(connector, "confirm")
+    except (ConnectError, OSError) as error:
+        _run(host.connector, "rollback")
+        complaints[host.name] = (
+            f"the new firewall rules let no new SSH connection in ({error}); they were taken back. "
+            "Look at mail_fleet.firewall: does it open the port and the network you come from?"
+        )
+        return False
+    if not done:
+        complaints[host.name] = output
+    return done
+
+
+def _run(connector: Any, step: str) -> tuple[bool, str]:
+    done, output = connector.run_shell_command(
+        StringCommand("python3", "-"),
+        _stdin=package("firewall", {"step": step}),
+        _sudo=bool(host.data.get("_sudo")),
+    )
+    return bool(done), str(output.stderr)
+
+
+@operation()
+def certificate(path: str) -> Commands:
+    """Stop if the certificate on disk is no longer valid: Postfix would serve it to everybody."""
+    if look({"certificate": path})["certificate"]:
+        host.noop("the certificate on disk is valid")
+    else:
+        yield StringCommand("openssl", "x509", "-noout", "-enddate", "-checkend", "0", "-in", path)
+
+
+def _service(activation: Activation) -> dict[str, Any]:
+    return {
+        "name": activation.name,
+        "unit": activation.unit,
+        "stamped": activation.stamped,
+        "ready": activation.ready,
+    }
+
+
+def _service_state(activation: Activation) -> dict[str, bool]:
+    return dict(look({"services": [_service(activation)]})["services"][activation.name])

@@ -1,0 +1,134 @@
+"""What would change on a host: a value made from what it is to have and what it has. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from postwright.services.bundle import Bundle
+from postwright.services.parts import HostFile
+
+Seen = Mapping[str, Any]  # one answer of remote/look.py
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A file that is made, replaced or removed. ``diff`` is unified; of a secret file it says only that it differs."""
+
+    path: str
+    what: str
+    diff: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """Everything an apply would do to one host; empty means that host is as described."""
+
+    host: str
+    packages: tuple[str, ...]
+    files: tuple[FileChange, ...]
+    restarts: tuple[str, ...]
+
+    @property
+    def changes(self) -> int:
+        """How many single things would change."""
+        return len(self.packages) + len(self.files) + len(self.restarts)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def host_plan(bundle: Bundle, seen: Seen) -> HostPlan:
+    """Compare; a service restarts if it does not run what will be on disk."""
+    files = tuple(file_changes(bundle, seen))
+    touched = {change.path for change in files}
+    restarts = tuple(
+        activation.title
+        for activation in bundle.activations
+        if not runs_as_described(seen["services"][activation.name])
+        or touched & {*activation.stamped, f"/etc/postwright/stamps/{activation.name}"}
+    )
+    return HostPlan(bundle.host, missing_packages(bundle, seen), files, restarts)
+
+
+def missing_packages(bundle: Bundle, seen: Seen) -> tuple[str, ...]:
+    """Packages that are not installed."""
+    return tuple(package for package in bundle.packages if package not in seen["packages"])
+
+
+def runs_as_described(service: Mapping[str, bool]) -> bool:
+    """Whether a service is enabled, active, and was started with what is on disk (or cannot run in this container)."""
+    return service["enabled"] and (not service["wanted_here"] or (service["active"] and service["current"]))
+
+
+def differing_files(bundle: Bundle, seen: Seen) -> list[HostFile]:
+    """The files whose content, mode or owner is not as described."""
+    return [file for file in bundle.files if _difference(file, seen["files"].get(file.path))]
+
+
+def obsolete_files(bundle: Bundle, seen: Seen) -> list[str]:
+    """Files an earlier apply put there that are no longer part of the description."""
+    wanted = {file.path for file in bundle.files}
+    return [path for path in seen["managed"] if path not in wanted]
+
+
+def wrong_directories(bundle: Bundle, seen: Seen) -> list[str]:
+    """Directories that are missing or have other permissions."""
+    found = seen["files"]
+    return [
+        directory.path
+        for directory in bundle.directories
+        if (state := found.get(directory.path)) is None
+        or (state["mode"], state["owner"], state["group"]) != (directory.mode, directory.owner, directory.group)
+    ]
+
+
+def file_changes(bundle: Bundle, seen: Seen) -> Iterator[FileChange]:
+    """The same as the operator reads it."""
+    for path in wrong_directories(bundle, seen):
+        yield FileChange(path, "directory")
+    for file in differing_files(bundle, seen):
+        state = seen["files"].get(file.path)
+        yield FileChange(file.path, _difference(file, state), _diff(file, state))
+    for path in obsolete_files(bundle, seen):
+        yield FileChange(path, "removed")
+
+
+def _difference(file: HostFile, state: Mapping[str, Any] | None) -> str:
+    """In a word what is different, or nothing."""
+    if state is None:
+        return "new"
+    if not state["regular"]:
+        return "replaces what is no regular file"
+    if state["sha256"] != file.sha256:
+        return "changed"
+    if (state["mode"], state["owner"], state["group"]) != (file.mode, file.owner, file.group):
+        return (
+            f"{state['mode']:04o} {state['owner']}:{state['group']} becomes {file.mode:04o} {file.owner}:{file.group}"
+        )
+    return ""
+
+
+def _diff(file: HostFile, state: Mapping[str, Any] | None) -> tuple[str, ...]:
+    if file.secret:
+        return ("(secret: not shown)",)
+    before = (state or {}).get("text", "")
+    after = file.content.decode("utf-8", "replace")
+    name = file.path.removeprefix("/")
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{name}", f"b/{name}", lineterm="", n=2)
+    return tuple(lines)
+
+
+def look_request(bundle: Bundle, *, show: bool) -> dict[str, Any]:
+    """The question whose answer ``host_plan`` needs; ``show`` asks for the text of what is not secret."""
+    files = {file.path: show and not file.secret for file in bundle.files}
+    return {
+        "packages": bundle.packages,
+        "files": {**files, **{directory.path: False for directory in bundle.directories}},
+        "services": [
+            {"name": activation.name, "unit": activation.unit, "stamped": activation.stamped}
+            for activation in bundle.activations
+        ],
+    }

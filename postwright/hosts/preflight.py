@@ -1,0 +1,55 @@
+"""Whether a host is fit to become a mail host, before anything is touched. Pure: judges an answer of remote/look.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from postwright.locks import describe
+from postwright.model import Fleet, Host
+
+RELEASES = ("12", "13")
+MINIMUM_FREE = 200_000_000  # octets; packages and a working queue need them
+CLOCK_TOLERANCE = 60  # seconds; TSIG and certificates fail from 300 on
+_MAIL_PORTS = {"25": {"master"}, "465": {"master"}, "587": {"master"}}
+
+
+def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float) -> Iterator[str]:
+    """Every reason not to go on with this host, each with what to do."""
+    system = seen["system"]
+    if system["id"] != "debian" or system["release"] not in RELEASES:
+        yield f"runs {system['pretty'] or 'an unknown system'}; postwright builds on Debian 12 and 13"
+        return
+    if not system["root"]:
+        yield f"{host.ssh.user} is not root there; connect as root or set _sudo=True in its inventory data"
+        return
+    if not system["systemd"]:
+        yield "systemd is not its PID 1; services could not be supervised"
+    yield from _space(system)
+    yield from _taken_ports(seen["listeners"])
+    yield from _unreachable_sshd(fleet, seen["listeners"])
+    if abs(system["clock"] - now) > CLOCK_TOLERANCE:
+        yield f"its clock is {system['clock'] - now:+.0f} s off this machine's; set it right, or signatures and TSIG will fail"
+    if system["applying"] is not None:
+        yield f"another apply is at work on it: {describe(system['applying'])}; wait for it to end, then run again"
+
+
+def _space(system: dict[str, Any]) -> Iterator[str]:
+    for path, free in system["free"].items():
+        if free < MINIMUM_FREE:
+            yield f"disk full: {path} has {free // 1_000_000} MB free, {MINIMUM_FREE // 1_000_000} MB are needed; make room"
+
+
+def _taken_ports(listeners: dict[str, list[str]]) -> Iterator[str]:
+    for port, ours in _MAIL_PORTS.items():
+        foreign = [program for program in listeners.get(port, ()) if program.split(" ")[0] not in ours]
+        if foreign:
+            yield f"port {port} is taken by {', '.join(foreign)}; stop and disable that program, then run again"
+
+
+def _unreachable_sshd(fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:
+    """The firewall would shut out an SSH daemon on a port the inventory does not name."""
+    ports = {int(port) for port, programs in listeners.items() if any(name.startswith("sshd ") for name in programs)}
+    if ports and not ports & set(fleet.firewall.ssh_ports):
+        listed = ", ".join(map(str, sorted(ports)))
+        yield f"sshd listens on {listed}, which mail_fleet.firewall.ssh_ports does not open; name it there"

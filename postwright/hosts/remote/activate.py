@@ -1,0 +1,42 @@
+"""Makes a service run what is on disk, and proves that it does."""
+
+from __future__ import annotations
+
+import base64  # noqa: F401
+
+from common import *  # noqa: F403
+
+
+def ready(service):
+    """Whether the service answers, by its own test; a unit can be active before it listens."""
+    return run("sh", "-c", service["ready"]).returncode == 0
+
+
+def wait_until_ready(service, seconds=30):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        state = service_state(service)
+        if state["active"] and ready(service):
+            return
+        time.sleep(0.1)
+    journal = run("journalctl", "-u", service["unit"], "-n", "12", "--no-pager", "-o", "cat").stdout
+    fail(f"{service['unit']} did not become ready in {seconds} s; its last words:\n{journal}")
+
+
+def main():
+    service = REQUEST["service"]
+    lock = exclusive("converge")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "unmask", "--quiet", service["unit"])
+    run("systemctl", "enable", "--quiet", service["unit"])
+    run("systemctl", "reset-failed", service["unit"])
+    done = run("systemctl", "restart", service["unit"])
+    if done.returncode:
+        journal = run("journalctl", "-u", service["unit"], "-n", "12", "--no-pager", "-o", "cat").stdout
+        fail(f"systemctl restart {service['unit']}: {done.stderr}\n{journal}")
+    if service_state(service)["wanted_here"]:
+        wait_until_ready(service)
+        if not service_state(service)["current"]:
+            fail(f"{service['unit']} runs, but not with the configuration on disk; was it edited meanwhile? run again")
+    lock.close()
+    answer(restarted=service["unit"])

@@ -1,0 +1,103 @@
+"""Puts files in place as a set: staged, validated by the programs that read them, then renamed one by one.
+
+Nothing under /etc changes when a check fails. A file is never half-written, and a secret is never readable by others:
+it is created 0600, given its owner, and only then moved to its name. A run cut off anywhere is completed by the next.
+"""
+
+from __future__ import annotations
+
+import base64
+import grp
+import pwd
+import shutil
+import tempfile
+
+from common import *  # noqa: F403
+
+TEMPORARY = ".postwright-new-"
+
+
+def require_space():
+    needed = 3 * sum(len(item["content"]) for item in REQUEST["files"]) + 20_000_000
+    for path in ("/etc", "/var"):
+        free = shutil.disk_usage(path).free
+        if free < needed:
+            fail(f"disk full: {path} has {free // 1_000_000} MB free, {needed // 1_000_000} MB are needed; nothing was changed, make room and run again")
+
+
+def ids(item):
+    return pwd.getpwnam(item["owner"]).pw_uid, grp.getgrnam(item["group"]).gr_gid
+
+
+def write(path, item):
+    """Create ``path`` with the item's content, owner and mode, in this order: 0600 and root's until it is complete."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb", closefd=False) as stream:
+            stream.write(base64.b64decode(item["content"]))
+        os.fchown(handle, *ids(item))
+        os.fchmod(handle, item["mode"])
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def place(root, item):
+    """Replace the item's target below ``root`` by rename."""
+    target = Path(f"{root}{item['path']}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f"{TEMPORARY}{target.name}"
+    temporary.unlink(missing_ok=True)
+    if target.is_symlink() and not item["replace_link"]:
+        fail(f"{target} is a symbolic link; remove it, or let it be a file, and run again")
+    write(temporary, item)
+    temporary.rename(target)
+
+
+def make_directory(root, item):
+    target = Path(f"{root}{item['path']}")
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chown(target, *ids(item))
+    target.chmod(item["mode"])
+
+
+def put(root):
+    for item in REQUEST["directories"]:
+        make_directory(root, item)
+    for item in REQUEST["files"]:
+        place(root, item)
+    for path in REQUEST["remove"]:
+        Path(f"{root}{path}").unlink(missing_ok=True)
+
+
+def validate(stage):
+    """Run each service's own check with the staged /etc in place of the real one, in a mount namespace of its own."""
+    failures = []
+    for check in REQUEST["checks"]:
+        script = f"mount --bind {stage}/etc /etc && {{ {check['command']}; }}"
+        done = run("unshare", "--mount", "--propagation", "private", "sh", "-c", script)
+        complaint = (done.stderr + done.stdout).strip()
+        if done.returncode or (check["silent"] and complaint):
+            failures.append(f"{check['service']} refuses its configuration ({check['command']}):\n{complaint}")
+    if failures:
+        fail("\n".join(failures) + "\nnothing was changed; the services run on with their previous configuration")
+
+
+def main():
+    lock = exclusive("converge")
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    require_space()
+    for leftover in STATE.glob("stage-*"):
+        shutil.rmtree(leftover)
+    stage = tempfile.mkdtemp(prefix="stage-", dir=STATE)
+    try:
+        if run("cp", "-a", "/etc", f"{stage}/etc").returncode:
+            fail(f"cannot copy /etc to {stage}; is the disk full?")
+        put(stage)
+        validate(stage)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    put("")
+    os.sync()
+    lock.close()
+    answer(files=[item["path"] for item in REQUEST["files"]], removed=REQUEST["remove"])

@@ -1,0 +1,119 @@
+"""Looks, changes nothing: system, packages, files, services and ports, as far as REQUEST asks."""
+
+from __future__ import annotations
+
+import base64  # noqa: F401
+import grp
+import pwd
+import re
+import shutil
+import stat
+
+from common import *  # noqa: F403
+
+
+def system():
+    release = dict(line.rstrip().replace('"', "").split("=", 1) for line in text_of("/etc/os-release").splitlines() if "=" in line)
+    return {
+        "id": release.get("ID", ""),
+        "release": release.get("VERSION_ID", ""),
+        "pretty": release.get("PRETTY_NAME", ""),
+        "root": os.geteuid() == 0,
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "free": {path: shutil.disk_usage(path).free for path in ("/etc", "/var")},
+        "clock": time.time(),
+        "applying": applying(),
+    }
+
+
+def applying():
+    """Who holds the lock of an apply on this host, or None."""
+    try:
+        with (RUN / "apply.lock").open("r") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return text_of(RUN / "apply.owner")
+    except OSError:
+        return None
+    return None
+
+
+def packages(names):
+    shown = run("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Abbrev}\t${Version}\n", *names).stdout
+    rows = (line.split("\t") for line in shown.splitlines())
+    return {row[0]: row[2] for row in rows if row[1].startswith("ii")}
+
+
+def name_of(lookup, number):
+    try:
+        return lookup(number)[0]
+    except KeyError:
+        return str(number)
+
+
+def file_state(path, show):
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return None
+    state = {
+        "mode": stat.S_IMODE(info.st_mode),
+        "owner": name_of(pwd.getpwuid, info.st_uid),
+        "group": name_of(grp.getgrgid, info.st_gid),
+        "regular": stat.S_ISREG(info.st_mode),
+        "directory": stat.S_ISDIR(info.st_mode),
+    }
+    if state["regular"]:
+        state["sha256"] = digest(path)
+        if show and info.st_size <= 1_000_000:
+            state["text"] = text_of(path)
+    return state
+
+
+def listeners():
+    """Port → programs that listen on it, on any but a loopback address."""
+    found = {}
+    for line in run("ss", "-Hltnp").stdout.splitlines():
+        columns = line.split()
+        address, _, port = columns[3].rpartition(":")
+        if address.startswith(("127.", "[::1]")):
+            continue
+        found.setdefault(port, set()).update(re.findall(r'\("([^"]+)",pid=(\d+)', line) or {("unknown", "?")})
+    return {port: sorted(f"{name} (pid {pid})" for name, pid in programs) for port, programs in found.items()}
+
+
+def firewall_state():
+    loaded = run("nft", "list", "table", "inet", "postwright").returncode == 0
+    want = digest(ETC / "firewall.nft")
+    return {
+        "active": loaded,
+        "enabled": unit_state("postwright-firewall.service").get("UnitFileState") == "enabled",
+        "current": want is not None and text_of(RUN / "firewall.stamp").strip() == want == digest(STATE / "firewall.nft"),
+        "wanted_here": True,
+    }
+
+
+def main():
+    try:
+        look()
+    except Exception as error:  # pyinfra keeps to itself what a failed fact wrote
+        answer(error=f"{type(error).__name__}: {error}")
+
+
+def look():
+    result = {"system": system()} if REQUEST.get("system") else {}
+    if names := REQUEST.get("packages"):
+        result["packages"] = packages(names)
+    if (paths := REQUEST.get("files")) is not None:
+        known = text_of(ETC / "files").split("\n")[:-1]
+        result["managed"] = [path for path in known if os.path.lexists(path)]
+        result["files"] = {path: file_state(path, show) for path, show in {**dict.fromkeys(known, False), **paths}.items()}
+    result["services"] = {
+        service["name"]: firewall_state() if service["name"] == "firewall" else service_state(service)
+        for service in REQUEST.get("services", ())
+    }
+    if path := REQUEST.get("certificate"):
+        result["certificate"] = run("openssl", "x509", "-noout", "-checkend", "0", "-in", path).returncode == 0
+    if REQUEST.get("ports"):
+        result["listeners"] = listeners()
+    answer(**result)

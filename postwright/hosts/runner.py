@@ -1,0 +1,79 @@
+"""Asks the child process in which pyinfra lives. The only way the rest of postwright reaches a host to change it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from postwright import errors
+from postwright.hosts.plan import FileChange, HostPlan
+from postwright.inventory import HostData, Project, project_of
+
+Report = Callable[[dict[str, Any]], None]
+
+
+def quiet(_line: dict[str, Any]) -> None:
+    """A report that goes nowhere."""
+
+
+def read_project(inventory: Path) -> Project:
+    """Execute an inventory file and make sense of it; connects to nothing. InventoryError lists all problems."""
+    hosts = _ask({"action": "inventory", "inventory": str(inventory)}, quiet)
+    return project_of([HostData(host["name"], host["data"]) for host in hosts], inventory)
+
+
+def plan(project: Project, report: Report = quiet) -> list[HostPlan]:
+    """What an apply would change on each host; connects and reads."""
+    return [_host_plan(data) for data in _ask({"action": "plan", "inventory": str(project.inventory)}, report)]
+
+
+def _host_plan(data: dict[str, Any]) -> HostPlan:
+    files = tuple(FileChange(item["path"], item["what"], tuple(item["diff"])) for item in data["files"])
+    return HostPlan(data["host"], tuple(data["packages"]), files, tuple(data["restarts"]))
+
+
+def apply(project: Project, report: Report = quiet) -> dict[str, list[str]]:
+    """Bring every host to what it is to be; host → the steps that changed something."""
+    return dict(_ask({"action": "apply", "inventory": str(project.inventory)}, report))
+
+
+def run_script(project: Project, script: str, requests: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Run a script of ``remote/`` with a request per host; host → its answer."""
+    request = {"action": "run_script", "inventory": str(project.inventory), "script": script, "requests": dict(requests)}
+    return dict(_ask(request, quiet))
+
+
+def _ask(request: dict[str, Any], report: Report) -> Any:
+    """One request, its events to ``report``, its result returned, its errors raised as what they are."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "postwright.hosts.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError
+        process.stdin.write(json.dumps(request, default=str) + "\n")
+        process.stdin.close()
+        for line in process.stdout:
+            message = json.loads(line)
+            if "event" in message:
+                report(message)
+            elif "error" in message:
+                raise _error(message["error"], message["text"])
+            else:
+                return message["result"]
+        status = process.wait()
+    msg = f"the process that speaks to hosts ended with status {status} and no answer; run again with -v"
+    raise errors.DeployError(msg)
+
+
+def _error(kind: str, text: str) -> BaseException:
+    if kind == "KeyboardInterrupt":
+        return KeyboardInterrupt()
+    if kind == "InventoryError":
+        where, _, rest = text.partition(": ")
+        return errors.InventoryError(where, [line.removeprefix("  - ") for line in rest.splitlines()[1:]])
+    known = getattr(errors, kind, None)
+    return known(text) if known else RuntimeError(f"bug in postwright:\n{text}")

@@ -1,0 +1,27 @@
+"""For stock pyinfra: the bundle of the host it is working on, made from the inventory it was given."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pyinfra.context import host, inventory
+
+from postwright import material
+from postwright.hosts.adapter import host_data
+from postwright.hosts.bundles import ready_bundle
+from postwright.hosts.operations import look
+from postwright.inventory import project_of
+from postwright.services.bundle import Bundle
+
+
+def current_bundle() -> Bundle:
+    """What pyinfra's current host is to have. Paths of the inventory are relative to its file, as everywhere."""
+    project = project_of(host_data(inventory), _inventory_file())
+    release = look({"system": True})["system"]["release"]
+    return ready_bundle(project, project.fleet.host(host.name), release, material.passphrase_of(project))
+
+
+def _inventory_file() -> Path:
+    """pyinfra does not tell deploys which inventory file it read; it is the first Python file of the command line."""
+    return next(Path(argument) for argument in sys.argv[1:] if argument.endswith(".py") and Path(argument).is_file())
