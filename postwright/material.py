@@ -68,6 +68,17 @@ def require_valid(project: Project) -> None:
         raise UsageError(msg + "\n".join(f"  - {problem}" for problem in found))
 
 
+def notes(project: Project) -> list[str]:
+    """What is valid but not fit for production yet."""
+    found = []
+    for host in project.fleet.hosts:
+        path = project.path(host.tls.certificate)
+        certificate = x509.load_pem_x509_certificates(path.read_bytes())[0]
+        if certificate.issuer == certificate.subject:
+            found.append(f"{path}: self-signed; clients of {host.name} will refuse it, get one from an authority")
+    return found
+
+
 def _certificate_problems(project: Project, host: Host) -> Iterator[str]:
     path = project.path(host.tls.certificate)
     try:

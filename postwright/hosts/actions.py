@@ -96,7 +96,7 @@ def _fit_hosts(project: Project, state: Any) -> dict[str, Any]:
         for problem in preflight.problems(host, project.fleet, seen[host.name], time.time())
     ]
     if found:
-        raise DeployError("\n".join(found) + "\nnothing was changed")
+        raise DeployError("\n".join(found) + "\nno host was changed")
     return {name: answer["system"]["release"] for name, answer in seen.items()}
 
 

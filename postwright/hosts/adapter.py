@@ -73,6 +73,12 @@ class _Events(BaseStateCallback):  # type: ignore[misc]
     def operation_host_start(self, state: State, host: Any, op_hash: str) -> None:  # type: ignore[override]
         self.report({"event": "step", "host": host.name, "step": _title(state, op_hash)})
 
+    def operation_end(self, state: State, op_hash: str) -> None:  # type: ignore[override]
+        for host in (*state.active_hosts, *state.failed_hosts):
+            data = state.ops[host].get(op_hash)
+            if data and data.operation_meta.is_complete() and _did_change(data.operation_meta):
+                self.report({"event": "changed", "host": host.name, "step": _title(state, op_hash)})
+
 
 def _without_nagle(host: Any) -> None:
     """paramiko leaves Nagle's algorithm on: 40 ms for each of many small commands."""
@@ -124,7 +130,7 @@ def _connect(state: State, events: _Events) -> None:
         if not events.failures:
             raise
     if events.failures:
-        raise DeployError("\n".join(events.failures.values()) + "\nnothing was changed")
+        raise DeployError("\n".join(events.failures.values()) + "\nno host was changed")
 
 
 def on_each(state: State, function: Callable[[Any], Any]) -> dict[str, Any]:
@@ -144,7 +150,7 @@ def on_each(state: State, function: Callable[[Any], Any]) -> dict[str, Any]:
 def execute(state: State) -> dict[str, list[str]]:
     """Run the prepared operations; host name → the steps that changed something.
 
-    DeployError names every host and step that failed, with the last words of the program, and what landed before.
+    DeployError names every host and step that failed, with the last words of the program.
     """
     state.set_stage(StateStage.Execute)
     try:
@@ -152,10 +158,9 @@ def execute(state: State) -> dict[str, list[str]]:
     except PyinfraError as error:
         if "No hosts remaining" not in str(error):
             raise
-    changed = {host.name: _changed(state, host) for host in {*state.active_hosts, *state.failed_hosts}}
     if state.failed_hosts:
-        raise DeployError("\n".join(_failure(state, host, changed[host.name]) for host in state.failed_hosts))
-    return changed
+        raise DeployError("\n".join(_failure(state, host) for host in state.failed_hosts))
+    return {host.name: _changed(state, host) for host in state.active_hosts}
 
 
 def _completed(state: State, host: Any) -> Iterator[tuple[str, Any]]:
@@ -166,12 +171,15 @@ def _completed(state: State, host: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _changed(state: State, host: Any) -> list[str]:
-    return [title for title, meta in _completed(state, host) if meta.did_succeed() and meta.did_change()]
+    return [title for title, meta in _completed(state, host) if _did_change(meta)]
 
 
-def _failure(state: State, host: Any, changed: list[str]) -> str:
+def _did_change(meta: Any) -> bool:
+    return bool(meta.did_succeed() and meta.did_change())
+
+
+def _failure(state: State, host: Any) -> str:
     failed = [(title, meta) for title, meta in _completed(state, host) if meta.did_error()]
     title, words = (failed[-1][0], failed[-1][1].stderr) if failed else ("prepare", "see the log with -v")
     text = complaints.pop(host.name, None) or words or "it ended without a word"
-    landed = f"done before: {', '.join(changed)}" if changed else "nothing was changed on it"
-    return f"host {host.name}: {title}: {text}\n  {landed}; mend the cause and run again, the rest follows"
+    return f"host {host.name}: {title.removeprefix('mail host | ')}: {text}\n  mend the cause and run again, the rest follows"

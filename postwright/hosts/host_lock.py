@@ -27,7 +27,7 @@ def host_locks(state: Any) -> Iterator[None]:
     try:
         if held_by:
             lines = (f"host {name}: another apply is at work on it: {describe(text)}" for name, text in held_by.items())
-            raise LockedError("\n".join(lines) + "\nnothing was changed; wait for it to end, then run again")
+            raise LockedError("\n".join(lines) + "\nno host was changed; wait for it to end, then run again")
         yield
     finally:
         for stdin, _ in channels.values():

@@ -22,7 +22,7 @@ def require_space():
     for path in ("/etc", "/var"):
         free = shutil.disk_usage(path).free
         if free < needed:
-            fail(f"disk full: {path} has {free // 1_000_000} MB free, {needed // 1_000_000} MB are needed; nothing was changed, make room and run again")
+            fail(f"disk full: {path} has {free // 1_000_000} MB free, {needed // 1_000_000} MB are needed; no file was changed, make room and run again")
 
 
 def ids(item):
@@ -80,7 +80,7 @@ def validate(stage):
         if done.returncode or (check["silent"] and complaint):
             failures.append(f"{check['service']} refuses its configuration ({check['command']}):\n{complaint}")
     if failures:
-        fail("\n".join(failures) + "\nnothing was changed; the services run on with their previous configuration")
+        fail("\n".join(failures) + "\nno file was changed; the services run on with their previous configuration")
 
 
 def main():

@@ -1,0 +1,53 @@
+"""How things are printed: JSON for programs on stdout, text for people; progress for people on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def document(value: Any) -> None:
+    """The one JSON document of a command."""
+    click.echo(json.dumps(value, indent=2, default=str))
+
+
+def heading(text: str) -> None:
+    click.secho(text, bold=True)
+
+
+def diff_lines(lines: Iterable[str], indent: str = "    ") -> None:
+    """Lines of a diff, coloured by their first character."""
+    for line in lines:
+        click.secho(indent + line, fg=_COLOURS.get(line[:1]))
+
+
+class Progress:
+    """One line per step on stderr; on a terminal the current step stands in place until it is done."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._live = sys.stderr.isatty()
+        self._quiet = quiet
+
+    def phase(self, text: str) -> None:
+        """A phase of the work begins."""
+        self._clear()
+        if not self._quiet:
+            click.secho(f"• {text}", err=True)
+
+    def step(self, text: str) -> None:
+        """A step inside it; seen on a terminal only."""
+        if self._live and not self._quiet:
+            click.echo(f"\r\x1b[2K  {text[:100]}", err=True, nl=False)
+
+    def done(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._live and not self._quiet:
+            click.echo("\r\x1b[2K", err=True, nl=False)

@@ -1,0 +1,47 @@
+"""A plan as the operator reads it."""
+
+from __future__ import annotations
+
+import click
+
+from postwright.cli import output
+from postwright.dns.show import lines as dns_lines
+from postwright.hosts.plan import HostPlan
+from postwright.plan import FleetPlan
+
+
+def print_plan(plan: FleetPlan) -> None:
+    """Keys, DNS and hosts; one line if nothing would change."""
+    for note in plan.dns.notes:
+        click.secho(f"note: {note}", fg="yellow")
+    if plan.is_empty:
+        click.secho("Nothing to do: hosts and DNS are as the inventory says.", fg="green")
+        return
+    if plan.keys:
+        output.heading("Keys")
+        output.diff_lines((f"+ {it.domain}: RSA-{it.bits}, selector {it.selector}, and its TXT record" for it in plan.keys), "  ")
+    if dns := dns_lines(plan.dns):
+        output.heading("DNS")
+        output.diff_lines(dns, "  ")
+    for host in plan.hosts:
+        _print_host(host)
+    click.echo(_totals(plan))
+
+
+def _print_host(host: HostPlan) -> None:
+    if not host.changes:
+        return
+    output.heading(f"Host {host.host}")
+    if host.packages:
+        output.diff_lines([f"+ packages: {', '.join(host.packages)}"], "  ")
+    for change in host.files:
+        click.echo(f"  ~ {change.path}: {change.what}")
+        output.diff_lines(change.diff)
+    if host.restarts:
+        click.echo(f"  ↻ restarts: {', '.join(host.restarts)}")
+
+
+def _totals(plan: FleetPlan) -> str:
+    rrsets = sum(len(zone.net) for zone in plan.dns.zones)
+    hosts = sum(host.changes for host in plan.hosts)
+    return f"\n{len(plan.keys)} keys, {rrsets} RRsets, {hosts} changes on {len(plan.hosts)} host{'s' if len(plan.hosts) != 1 else ''}"

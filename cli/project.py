@@ -1,0 +1,26 @@
+"""Finds and reads the inventory a command works on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from postwright.cli.options import Options
+from postwright.errors import UsageError
+from postwright.hosts import runner
+from postwright.inventory import Project
+
+
+def project(options: Options) -> Project:
+    """The project of -i, or of the only inventory in ``inventories/``."""
+    return runner.read_project(options.inventory or _only_inventory())
+
+
+def _only_inventory() -> Path:
+    found = sorted(Path("inventories").glob("*.py"))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        msg = "no inventory: there is none in inventories/; name one with -i, or make a first project with `postwright init`"
+    else:
+        msg = f"which inventory? there are {', '.join(map(str, found))}; name one with -i or POSTWRIGHT_INVENTORY"
+    raise UsageError(msg)

@@ -1,0 +1,49 @@
+"""`postwright show`."""
+
+from __future__ import annotations
+
+import click
+
+from postwright.cli import output
+from postwright.cli.options import Options
+from postwright.cli.project import project as read
+from postwright.errors import UsageError
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["summary", "records", "files", "keys"]), default="summary")
+@click.option("--host", "host_name", metavar="NAME", help="Files of this host only.")
+@click.option("--release", type=click.Choice(["12", "13"]), default="13", show_default=True, help="Debian release the files are for.")
+@click.pass_obj
+def show(options: Options, what: str, host_name: str | None, release: str) -> None:
+    """Show what the inventory means: records, files per host, keys. Connects to nothing.
+
+    WHAT is summary (the default), records (as zone files), files (with their content, secrets left out) or keys.
+
+    \b
+    Examples:
+      postwright show
+      postwright show records
+      postwright show files --host mx1
+    """
+    from postwright import describe  # noqa: PLC0415 - cryptography is heavy
+
+    project = read(options)
+    known = [host.name for host in project.fleet.hosts]
+    if host_name and host_name not in known:
+        msg = f"no host {host_name!r} in {project.inventory}; there are {', '.join(known)}"
+        raise UsageError(msg)
+    if what == "files":
+        parts = {
+            host.name: describe.files(project, host, "12" if release == "12" else "13")
+            for host in project.fleet.hosts
+            if host_name in (None, host.name)
+        }
+        lines = [line for host, files in parts.items() for line in describe.file_lines(host, files)]
+        value: object = {host: [describe.file_json(file) for file in files] for host, files in parts.items()}
+    else:
+        value, lines = {"summary": describe.summary, "records": describe.records, "keys": describe.keys}[what](project)
+    if options.json:
+        output.document(value)
+    else:
+        click.echo("\n".join(lines))

@@ -1,0 +1,67 @@
+"""`postwright verify`."""
+
+from __future__ import annotations
+
+import click
+
+from postwright.checks.run import Result, Results
+from postwright.cli import output
+from postwright.cli.options import Options
+from postwright.cli.project import project as read
+from postwright.inventory import Project
+
+_MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "unknown": ("?", "yellow")}
+
+
+@click.command()
+@click.option("-k", "only", metavar="TEXT", help="Only checks whose name or place contains TEXT.")
+@click.pass_obj
+@click.pass_context
+def verify(ctx: click.Context, options: Options, only: str | None) -> None:
+    """Prove it: every host, every record at every name server, and a message that is really sent.
+
+    Changes nothing but for the one message. What could not be asked is "unknown", which is not "ok".
+
+    \b
+    Examples:
+      postwright verify
+      postwright verify -k shop.example
+      postwright --json verify > evidence.json
+    """
+    project = read(options)
+    progress = output.Progress(quiet=options.json)
+    results = run_checks(project, options, progress, only)
+    if options.json:
+        output.document(results.to_json())
+    ctx.exit(0 if results.all_ok else 1)
+
+
+def run_checks(project: Project, options: Options, progress: output.Progress, only: str | None = None) -> Results:
+    """Run the checks with progress; print them unless the output is JSON."""
+    from postwright.checks.run import run  # noqa: PLC0415 - pytest is heavy
+
+    progress.phase("checking hosts, DNS and a message")
+    results = run(project, only, progress.step)
+    progress.done()
+    if not options.json:
+        _print(results, everything=bool(options.verbose))
+    return results
+
+
+def _print(results: Results, *, everything: bool) -> None:
+    for result in results.results:
+        if everything or result.outcome != "ok":
+            _print_one(result)
+    total = len(results.results)
+    colour = "green" if results.all_ok else "red"
+    click.secho(
+        f"{total} checks: {results.count('ok')} ok, {results.count('failed')} failed, {results.count('unknown')} unknown",
+        fg=colour,
+    )
+
+
+def _print_one(result: Result) -> None:
+    mark, colour = _MARKS[result.outcome]
+    click.secho(f"{mark} {result.where}: {result.promise}", fg=colour)
+    if result.reason:
+        click.echo(f"    {result.reason}")

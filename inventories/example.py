@@ -1,0 +1,134 @@
+"""Everything an inventory can say. `postwright init` makes your first one from this file.
+
+It is pyinfra's own inventory format: a variable per group, each a list of hosts or a pair (hosts, data). Two keys are
+postwright's: ``mail_host`` on every mail host, and ``mail_fleet`` once, on the group they are all in. Paths are
+relative to this file. Secrets are never written here; they are named: {"file": path} (mode 0600), {"env": NAME} or
+{"keyring": "service/user"}.
+"""
+
+mail_hosts = [
+    (
+        "mx1",
+        {
+            # pyinfra's own keys: how to reach the host. Not root? Say "ssh_user" and "_sudo": True.
+            "ssh_hostname": "192.0.2.10",
+            "ssh_user": "root",
+            # "ssh_port": 22,
+            # "ssh_key": "~/.ssh/id_ed25519",
+            # "ssh_known_hosts_file": "~/.ssh/known_hosts",
+            # "ssh_strict_host_key_checking": "yes",
+            "mail_host": {
+                # Each sending address and the name it says in HELO. A/AAAA, PTR and SPF are made from these pairs. The
+                # first name is the host's own (myhostname); its certificate must be for it.
+                "addresses": [
+                    ("192.0.2.10", "mx1.example.com"),
+                    ("2001:db8::10", "mx1.example.com"),
+                ],
+                # The full chain, the host's own certificate first, and its key (encrypted with the passphrase of
+                # mail_fleet.keys, or plain with mode 0600).
+                "tls": {
+                    "certificate": "../secrets/mx1.example.com.crt",
+                    "key": "../secrets/mx1.example.com.key",
+                },
+                # What it takes in: authenticated mail on 465 and 587, mail for its domains on 25.
+                "roles": ["submission", "mx"],
+                # Networks that may relay without a login. Empty is safest.
+                "trusted_networks": [],
+            },
+        },
+    ),
+]
+
+mail = (
+    ["mx1"],
+    {
+        "mail_fleet": {
+            # Who reads mail to postmaster@, abuse@ and root@. Must not be a mailbox behind these hosts.
+            "postmaster": "ops@example.net",
+            # Domains mail is sent from, one to thousands.
+            "domains": [
+                {
+                    "name": "example.com",
+                    # Hosts that send for it; leave out for all.
+                    "hosts": ["mx1"],
+                    # "hosts": bounces and replies come to the hosts above that have the role mx.
+                    # "keep": its MX is managed elsewhere and left alone. "null": takes no mail at all (RFC 7505).
+                    "mx": "hosts",
+                    # How an SPF record we create ends; one that is there already keeps its own ending.
+                    "spf_all": "~all",
+                    "dmarc": {
+                        # none, then quarantine, then reject: raise it when the reports show only your own mail failing.
+                        "policy": "none",
+                        "subdomain_policy": None,
+                        "aggregate_reports": ["dmarc@example.com"],
+                        "failure_reports": [],
+                        # True: From must be the very domain that SPF or DKIM proves, not a relative.
+                        "strict": False,
+                    },
+                    # Mail to the domain: local part → where it goes; "*" is everything else. postmaster and abuse
+                    # go to the fleet's postmaster unless named here.
+                    "aliases": {"dmarc": "ops@example.net"},
+                },
+            ],
+            # Zones that hold the names above, each with the provider that publishes it. A reverse zone is named only
+            # if you hold it; else your hoster sets the PTR, and `show` tells you what to ask for.
+            "zones": [
+                {"name": "example.com", "provider": "ns1", "ttl": 3600},
+                {"name": "2.0.192.in-addr.arpa", "provider": "ns1"},
+            ],
+            "providers": {
+                "ns1": {
+                    # A name server that takes RFC 2136 updates signed with TSIG: BIND, Knot, PowerDNS.
+                    "kind": "rfc2136",
+                    "server": "192.0.2.53",
+                    "port": 53,
+                    "key_name": "postwright",
+                    "algorithm": "hmac-sha256",
+                    "secret": {"file": "../secrets/tsig"},
+                    "timeout": 5.0,
+                },
+            },
+            # The DKIM keyring: encrypted PKCS#8 files, fit to be committed. The passphrase is not.
+            "keys": {
+                "directory": "../keys",
+                "passphrase": {"file": "../secrets/passphrase"},
+                "bits": 2048,
+            },
+            # Who may log in to submit mail, and as whom they may send ("@domain" is every address of it). The file
+            # holds a hash, made with: openssl passwd -6
+            "logins": [
+                {
+                    "login": "app@example.com",
+                    "password_hash": "../secrets/app.hash",
+                    "senders": ["@example.com"],
+                },
+            ],
+            # The validating resolver on each host asks the Internet from the root, unless forwarders are named.
+            "resolver": {"forward_to": [], "trust_anchors": []},
+            "firewall": {
+                # The ports sshd listens on. Behind a port forwarding they are not pyinfra's ssh_port.
+                "ssh_ports": [22],
+                # Empty: SSH from everywhere. Name networks to narrow it; a lock-out is undone by the host itself.
+                "ssh_from": [],
+                "extra_tcp": [],
+            },
+            "policies": {
+                "message_size": 26214400,  # octets
+                "queue_lifetime": "5d",
+                "bounce_lifetime": "5d",
+                "time_servers": ["2.debian.pool.ntp.org"],
+            },
+            # The message `verify` submits, as whom and to whom. Leave out to skip that check.
+            "probe": {
+                "login": "app@example.com",
+                "password": {"file": "../secrets/app.password"},
+                "sender": "probe@example.com",
+                "recipient": "ops@example.net",
+            },
+            # What we wrote to DNS last: a reviewed file per zone. Commit it.
+            "ledger": "../dns-ledger",
+            # Further certificate authorities that `verify` trusts, as PEM; for hosts with certificates of your own CA.
+            "tls_authorities": None,
+        },
+    },
+)

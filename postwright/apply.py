@@ -1,0 +1,177 @@
+"""Plans a fleet and applies the plan in the order that keeps mail flowing.
+
+Additive DNS → seen on every authoritative server → hosts → a signed message proven → subtractive DNS. A host never signs
+with a key the world cannot see. Killed anywhere, the next run goes on from what it finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from postwright import material
+from postwright.dns import nameservers, propagation, publish
+from postwright.dns.canonical import txt_octets
+from postwright.dns.plan import DnsPlan
+from postwright.dns.providers import ZoneMoved
+from postwright.dns.records import zone_for
+from postwright.errors import DeployError, PostwrightError, ProviderError
+from postwright.hosts import runner
+from postwright.hosts.bundles import planned_selector
+from postwright.inventory import Project
+from postwright.locks import project_lock
+from postwright.plan import FleetPlan, NewKey
+from postwright.proof import Signature, prove_signing
+
+SECONDS_TO_BE_SEEN = 120
+_TRIES = 3  # plans made anew when somebody else writes to a zone at the same time
+
+Phase = Callable[[str], None]
+
+
+@dataclass
+class Landed:
+    """What an apply did; filled as it goes, so that it can be told when one is cut short."""
+
+    keys: list[str] = field(default_factory=list)
+    zones: list[str] = field(default_factory=list)
+    hosts: dict[str, list[str]] = field(default_factory=dict)
+    proven: list[Signature] = field(default_factory=list)
+
+    @property
+    def nothing(self) -> bool:
+        return not self.keys and not self.zones and not any(self.hosts.values())
+
+    def told(self) -> str:
+        """One line for an operator whose run ended early."""
+        parts = [f"new keys for {', '.join(self.keys)}"] if self.keys else []
+        parts += [f"DNS of {', '.join(dict.fromkeys(self.zones))}"] if self.zones else []
+        parts += [f"host {host}: {', '.join(steps)}" for host, steps in self.hosts.items() if steps]
+        return "; ".join(parts) or "nothing"
+
+    def to_json(self) -> dict[str, Any]:
+        proven = [{"host": it.host, "domain": it.domain, "selector": it.selector} for it in self.proven]
+        return {"keys": self.keys, "zones": self.zones, "hosts": self.hosts, "proven": proven, "changed": not self.nothing}
+
+
+def make_plan(project: Project, phase: Phase, *, adopt: bool = False) -> FleetPlan:
+    """What an apply would change; reads hosts and zones, changes nothing."""
+    names = [domain.name for domain in project.fleet.domains]
+    keyring = material.keyring_of(project)
+    new = tuple(
+        NewKey(name, planned_selector(project, name), project.fleet.keys.bits) for name in keyring.missing(names)
+    )
+    phase("reading DNS")
+    dns = _dns_plan(project, adopt=adopt)
+    phase("reading hosts")
+    return FleetPlan(new, dns, tuple(runner.plan(project)))
+
+
+def _dns_plan(project: Project, *, adopt: bool) -> DnsPlan:
+    names = [domain.name for domain in project.fleet.domains]
+    keys = material.keyring_of(project).public_keys(names)
+    return publish.plan(project.fleet, keys, project.base, ledger_of(project), adopt=adopt)
+
+
+def ledger_of(project: Project) -> Any:
+    """The folder of what we wrote to DNS last."""
+    return project.path(project.fleet.ledger)
+
+
+@contextmanager
+def _interruptible(landed: Landed) -> Iterator[None]:
+    """Whatever ends an apply early, the operator reads what had landed by then."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        msg = f"interrupted; landed so far: {landed.told()}; the next apply completes it"
+        raise DeployError(msg) from None
+    except PostwrightError as error:
+        if landed.nothing:
+            raise
+        raise type(error)(f"{error}\nlanded before: {landed.told()}") from error
+
+
+def apply(
+    project: Project, phase: Phase, step: Callable[[str, str], None], *, adopt: bool = False, force: bool = False
+) -> Landed:
+    """Bring keys, DNS and hosts to what the inventory says; returns what changed.
+
+    Raises LockedError, ProviderError, DeployError or UsageError; each says what had landed before.
+    """
+    landed = Landed()
+    with project_lock(project.base), _interruptible(landed):
+        fresh = _make_keys(project, phase, landed)
+        plan = _publish(project, phase, landed, adopt=adopt, force=force)
+        _confirm_keys(project)
+        phase("hosts")
+        runner.apply(project, lambda line: _note(landed, line, step))
+        if fresh or not landed.nothing:
+            phase("proving that every host signs")
+            landed.proven = prove_signing(project, _key_in_dns(project), tuple(fresh))
+        if any(zone.subtractive for zone in plan.zones):
+            phase("removing what DNS no longer needs")
+            landed.zones += publish.apply_subtractive(plan, project.fleet, project.base, ledger_of(project))
+    return landed
+
+
+def _note(landed: Landed, line: dict[str, Any], step: Callable[[str, str], None]) -> None:
+    title = line["step"].removeprefix("mail host | ")
+    if line["event"] == "step":
+        step(line["host"], title)
+    elif line["event"] == "changed":
+        landed.hosts.setdefault(line["host"], []).append(title)
+
+
+def _make_keys(project: Project, phase: Phase, landed: Landed) -> list[str]:
+    """Domains without a key get one; returns the domains whose key no host signs with yet."""
+    keyring = material.keyring_of(project)
+    names = [domain.name for domain in project.fleet.domains]
+    missing = keyring.missing(names)
+    if missing:
+        phase(f"making {len(missing)} DKIM key{'s' if len(missing) > 1 else ''}")
+        keyring.generate(missing, project.fleet.keys.bits, material.passphrase_of(project), datetime.now(UTC).date())
+        landed.keys += missing
+    return [name for name in names if keyring.signing_key(name) is None]
+
+
+def _publish(project: Project, phase: Phase, landed: Landed, *, adopt: bool, force: bool) -> DnsPlan:
+    """Write what is to be added, and wait until every authoritative server shows it."""
+    phase("publishing DNS")
+    for attempt in range(1, _TRIES + 1):
+        plan = _dns_plan(project, adopt=adopt)
+        FleetPlan((), plan, ()).require_safe(force=force)
+        try:
+            landed.zones += publish.apply_additive(plan, project.fleet, project.base, ledger_of(project))
+            break
+        except ZoneMoved:
+            if attempt == _TRIES:
+                raise
+    phase("waiting until every name server shows it")
+    seen = propagation.wait_until_seen(project.fleet, plan.due_before_hosts, SECONDS_TO_BE_SEEN)
+    if seen.state != "ok":
+        lines = "\n".join(f"  {problem}" for problem in seen.problems)
+        msg = f"not every name server shows the new records after {SECONDS_TO_BE_SEEN} s; hosts were not touched\n{lines}"
+        raise ProviderError(msg)
+    return plan
+
+
+def _confirm_keys(project: Project) -> None:
+    """Every published key has been seen by now: hosts may sign with it."""
+    for domain in project.fleet.domains:
+        material.keyring_of(project).activate(domain.name)
+
+
+def _key_in_dns(project: Project) -> Callable[[str], bytes | None]:
+    """Asks an authoritative server for the TXT of a name, as a verifier would get it."""
+    return lambda name: joined_text(project, name)
+
+
+def joined_text(project: Project, name: str) -> bytes | None:
+    """The one TXT at a name with its strings joined (RFC 6376 §3.6.2.2), or None if there is not exactly one."""
+    servers, _ = nameservers.authoritative(project.fleet, zone_for(project.fleet, name))
+    values = nameservers.ask(servers[0], name, "TXT")
+    return txt_octets(values[0]) if len(values) == 1 else None

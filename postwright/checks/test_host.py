@@ -1,0 +1,150 @@
+"""What a mail host is: the right services, run with the right configuration, reachable where it must be and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+import testinfra.host
+
+from postwright.checks.unknown import UnknownError
+from postwright.hosts.remote import command
+from postwright.model import Fleet, Host
+from postwright.services.opendkim import KEYS
+from postwright.services.parts import Service
+from postwright.services.tls import KEY
+
+On = Callable[[Host], testinfra.host.Host]
+
+
+def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: Fleet, on: On) -> None:
+    """Service is enabled and runs with the configuration on disk."""
+    host, service = service_of
+    if service.name == "submission" and (not fleet.logins or "submission" not in host.roles):
+        assert not on(host).socket("tcp://587").is_listening
+        return
+    release = "12" if on(host).system_info.release.startswith("12") else "13"
+    unit = service.unit(release) if service.unit else ""
+    stamped = on(host).run(f"cat /etc/postwright/stamps/{service.name}").stdout.splitlines()
+    asked = {"services": [{"name": service.name, "unit": unit, "stamped": stamped}]}
+    answer = on(host).run(command("look", asked))
+    if answer.rc:
+        raise UnknownError(answer.stderr)
+    state = json.loads(answer.stdout)["services"][service.name]
+
+    assert state["enabled"], f"{unit} does not start at boot"
+    assert state["active"] or not state["wanted_here"], f"{unit} is not running"
+    assert state["current"] or not state["wanted_here"], f"{unit} was started with another configuration"
+
+
+def test_no_failed_units(mail_host: Host, on: On) -> None:
+    """No systemd unit has failed."""
+    failed = on(mail_host).run("systemctl list-units --failed --plain --no-legend").stdout
+
+    assert not failed.strip()
+
+
+def test_only_expected_ports_listen(mail_host: Host, fleet: Fleet, on: On) -> None:
+    """Nothing listens on the network but SSH and the mail ports of the host's roles."""
+    expected = {*fleet.firewall.ssh_ports, *fleet.firewall.extra_tcp, 25}
+    if "submission" in mail_host.roles and fleet.logins:
+        expected |= {465, 587}
+    rows = on(mail_host).run("ss -Hltn").stdout.splitlines()
+    ends = [row.split()[3].rpartition(":") for row in rows]
+    listening = {int(port) for address, _, port in ends if not address.startswith(("127.", "[::1]"))}
+
+    assert rows, "ss lists nothing"
+    assert listening <= expected, f"unexpected: {sorted(listening - expected)}"
+
+
+def test_firewall_denies_by_default(mail_host: Host, on: On) -> None:
+    """The packet filter drops what no rule lets in."""
+    table = on(mail_host).run("nft -j list table inet postwright")
+
+    assert table.rc == 0, table.stderr
+    chains = [item["chain"] for item in json.loads(table.stdout)["nftables"] if "chain" in item]
+    assert [chain["policy"] for chain in chains if chain["name"] == "input"] == ["drop"]
+
+
+def test_postfix_has_no_complaint(mail_host: Host, on: On) -> None:
+    """postconf reads main.cf and master.cf without a warning."""
+    shown = on(mail_host).run("postconf -n >/dev/null && postconf -M >/dev/null")
+
+    assert shown.rc == 0
+    assert shown.stderr == ""
+
+
+def test_postfix_check_passes(mail_host: Host, on: On) -> None:
+    """postfix check finds nothing wrong with files and permissions."""
+    assert on(mail_host).run("postfix check").rc == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("milter_default_action", "tempfail"),
+        ("smtpd_milters", "unix:opendkim/opendkim.sock"),
+        ("smtp_tls_security_level", "dane"),
+        ("smtpd_tls_auth_only", "yes"),
+        ("enable_long_queue_ids", "yes"),
+        ("smtp_bind_address_enforce", "yes"),
+    ],
+)
+def test_postfix_decides(mail_host: Host, on: On, name: str, value: str) -> None:
+    """The settings mail safety rests on are what Postfix itself reports."""
+    assert on(mail_host).check_output(f"postconf -h {name}").strip() == value
+
+
+def test_signer_accepts_its_configuration(mail_host: Host, on: On) -> None:
+    """OpenDKIM reads its configuration without an error."""
+    assert on(mail_host).run("opendkim -n -x /etc/opendkim.conf").rc == 0
+
+
+def test_milter_socket_is_for_postfix_alone(mail_host: Host, on: On) -> None:
+    """The signer's socket belongs to group postfix and is closed to others."""
+    socket = on(mail_host).file("/var/spool/postfix/opendkim/opendkim.sock")
+
+    assert (socket.group, oct(socket.mode)[-3:]) == ("postfix", "770")
+
+
+def test_private_keys_are_private(mail_host: Host, on: On) -> None:
+    """DKIM keys are OpenDKIM's alone and the TLS key root's alone."""
+    found = on(mail_host).run(f"find {KEYS} -name '*.pem' -printf '%m %u\\n' | sort -u").stdout.split("\n")[:-1]
+    tls = on(mail_host).file(KEY)
+
+    assert found == ["600 opendkim"]
+    assert (oct(tls.mode)[-3:], tls.user) == ("600", "root")
+
+
+def test_resolver_is_local(mail_host: Host, on: On) -> None:
+    """Names are resolved on the host itself, and the C library passes on what was validated."""
+    lines = on(mail_host).file("/etc/resolv.conf").content_string
+
+    assert re.findall(r"^nameserver (\S+)", lines, re.M) == ["127.0.0.1"]
+    assert "trust-ad" in lines
+
+
+def test_clock_is_right(mail_host: Host, on: On) -> None:
+    """The clock is kept, by chrony here or by the machine below a container, and is right within 5 s."""
+    import time  # noqa: PLC0415 - its name is a common word
+
+    before = time.time()
+    there = float(on(mail_host).check_output("date +%s.%N"))
+
+    assert before - 5 <= there <= time.time() + 5
+
+
+def test_disk_has_room(mail_host: Host, on: On) -> None:
+    """The queue's file system is less than 90 % full."""
+    used = on(mail_host).check_output("df --output=pcent /var/spool/postfix | tail -1")
+
+    assert int(used.strip(" %\n")) < 90
+
+
+def test_root_mail_is_read(mail_host: Host, fleet: Fleet, on: On) -> None:
+    """Mail to root, postmaster and abuse of the host goes to the fleet's postmaster."""
+    for name in ("root", "postmaster", "abuse"):
+        found = on(mail_host).check_output(f"postmap -q {name}@{mail_host.fqdn} texthash:/etc/postfix/virtual")
+        assert found.strip() == fleet.postmaster

@@ -1,0 +1,50 @@
+"""What an apply would do to the whole fleet: keys, DNS and hosts, as one value. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from postwright.dns.plan import DnsPlan
+from postwright.errors import UnsafePlan
+from postwright.hosts.plan import HostPlan
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A DKIM key an apply would make; its TXT record follows, and the host that signs with it."""
+
+    domain: str
+    selector: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class FleetPlan:
+    """Everything that would change, with old values where there are any."""
+
+    keys: tuple[NewKey, ...]
+    dns: DnsPlan
+    hosts: tuple[HostPlan, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the world is as the inventory says."""
+        return not self.keys and self.dns.is_empty and all(host.changes == 0 for host in self.hosts)
+
+    def require_safe(self, *, force: bool) -> None:
+        """UnsafePlan, with every reason, unless the operator insists; a conflict in DNS stops even then."""
+        if self.dns.conflicts:
+            lines = (f"{conflict.name} {conflict.type}: {conflict.reason}" for conflict in self.dns.conflicts)
+            raise UnsafePlan("DNS holds what this would damage; nothing was changed\n" + "\n".join(lines))
+        reasons = self.dns.unsafe_reasons()
+        if reasons and not force:
+            raise UnsafePlan("\n".join(reasons) + "\nnothing was changed; --force does it all the same")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "empty": self.is_empty,
+            "keys": [asdict(key) for key in self.keys],
+            "dns": self.dns.to_json(),
+            "hosts": [host.to_json() for host in self.hosts],
+        }
