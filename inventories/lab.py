@@ -41,7 +41,7 @@ mail = (
             ],
             "zones": [
                 {"name": zone, "provider": "ns", "ttl": 5}
-                for zone in ("shop.test", *_reverse_zones)
+                for zone in ("shop.test", *_lab.reverse_zones)
             ],
             "providers": {
                 "ns": {
@@ -54,7 +54,7 @@ mail = (
             },
             "keys": {
                 "directory": str(_here / "keys"),
-                "passphrase": {"file": str(_lab.submission.password_file)},
+                "passphrase": {"file": str(_lab.passphrase_file)},
             },
             "logins": [
                 {

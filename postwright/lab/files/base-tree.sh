@@ -1,0 +1,24 @@
+#!/bin/sh -eu
+# The tree all hosts share: a minimal Debian with ssh and python3, as a fresh server has.
+# $1: the folder to make; the other arguments: apt lines. Run in a mount and PID namespace of its own.
+
+tree=$1
+shift
+
+# What a first apply installs waits as .deb files, so that a test does not fetch them anew for each fresh host.
+warm="postfix opendkim opendkim-tools dovecot-core dovecot-submissiond unbound dns-root-data chrony nftables"
+
+mmdebstrap --mode=root --variant=minbase --format=directory --quiet \
+  --include=systemd-sysv,dbus,openssh-server,python3,iproute2,ca-certificates \
+  --dpkgopt=force-unsafe-io \
+  --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+  --aptopt='Acquire::Languages "none"' \
+  --skip=cleanup/apt/lists,cleanup/apt/cache \
+  --customize-hook='chroot "$1" apt-get clean' \
+  --customize-hook="chroot \"\$1\" apt-get install -qq --download-only --no-install-recommends $warm" \
+  trixie "$tree" "$@"
+
+# Every host brings its own; and nothing may take the package lock by the clock.
+rm -f "$tree"/etc/ssh/ssh_host_*
+rm -f "$tree"/etc/systemd/system/timers.target.wants/apt-daily*.timer
