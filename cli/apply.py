@@ -13,7 +13,12 @@ from postwright.cli.project import project as read
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--force", is_flag=True, help="Carry out a plan that is marked unsafe.")
 @click.option("--adopt", is_flag=True, help="Take over values of others that stand where ours must be the only ones.")
-@click.option("--verify/--no-verify", "verify_after", default=True, help="Run all checks afterwards.  [default: verify, if anything changed]")
+@click.option(
+    "--verify/--no-verify",
+    "verify_after",
+    default=True,
+    help="Run all checks afterwards.  [default: verify, if anything changed]",
+)
 @click.pass_obj
 @click.pass_context
 def apply(ctx: click.Context, options: Options, yes: bool, force: bool, adopt: bool, verify_after: bool) -> None:
@@ -27,7 +32,8 @@ def apply(ctx: click.Context, options: Options, yes: bool, force: bool, adopt: b
       postwright apply
       postwright apply --yes        from cron or CI
     """
-    from postwright import apply as service, material  # noqa: PLC0415 - heavy
+    from postwright import apply as service  # noqa: PLC0415 - heavy
+    from postwright import material  # noqa: PLC0415
     from postwright.cli.plan_text import print_plan  # noqa: PLC0415
     from postwright.cli.verify import run_checks  # noqa: PLC0415
 
@@ -62,4 +68,7 @@ def _print_landed(landed: object) -> None:
     changed = sum(len(steps) for steps in landed.hosts.values())
     for signature in landed.proven:
         click.echo(f"proven: {signature.host} signs {signature.domain} with {signature.selector}")
-    click.secho(f"{changed} changes on hosts, {len(landed.zones)} zones written in DNS, {len(landed.keys)} keys made.", fg="green")
+    click.secho(
+        f"{changed} changes on hosts, {len(landed.zones)} zones written in DNS, {len(landed.keys)} keys made.",
+        fg="green",
+    )

@@ -14,11 +14,20 @@ from postwright.errors import UsageError
 @click.command()
 @click.argument("domain")
 @click.option("--host", "host_name", default="mx1", show_default=True, help="Inventory name of the first mail host.")
-@click.option("--address", "addresses", multiple=True, metavar="IP", help="Sending address, IPv4 or IPv6; may be repeated.")
+@click.option(
+    "--address", "addresses", multiple=True, metavar="IP", help="Sending address, IPv4 or IPv6; may be repeated."
+)
 @click.option("--postmaster", metavar="ADDRESS", help="Who reads mail to postmaster@; a mailbox elsewhere.")
-@click.option("--directory", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where the project goes.  [default: here]")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where the project goes.  [default: here]",
+)
 @click.pass_obj
-def init(options: Options, domain: str, host_name: str, addresses: tuple[str, ...], postmaster: str | None, directory: Path) -> None:
+def init(
+    options: Options, domain: str, host_name: str, addresses: tuple[str, ...], postmaster: str | None, directory: Path
+) -> None:
     """Write a first project for DOMAIN: an inventory with every key explained, and the secrets it names.
 
     Nothing that exists is overwritten. Secrets go to secrets/ (mode 0700, kept out of Git by secrets/.gitignore): a

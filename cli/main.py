@@ -63,7 +63,9 @@ def _report(ctx: click.Context, error: PostwrightError) -> None:
     envvar="POSTWRIGHT_INVENTORY",
     help="The fleet to work on, a pyinfra inventory file.  [env: POSTWRIGHT_INVENTORY; default: the only one in inventories/]",
     shell_complete=lambda _ctx, _param, text: [
-        click.shell_completion.CompletionItem(str(path)) for path in Path("inventories").glob("*.py") if str(path).startswith(text)
+        click.shell_completion.CompletionItem(str(path))
+        for path in Path("inventories").glob("*.py")
+        if str(path).startswith(text)
     ],
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout; all else goes to stderr.")

@@ -19,7 +19,9 @@ def print_plan(plan: FleetPlan) -> None:
         return
     if plan.keys:
         output.heading("Keys")
-        output.diff_lines((f"+ {it.domain}: RSA-{it.bits}, selector {it.selector}, and its TXT record" for it in plan.keys), "  ")
+        output.diff_lines(
+            (f"+ {it.domain}: RSA-{it.bits}, selector {it.selector}, and its TXT record" for it in plan.keys), "  "
+        )
     if dns := dns_lines(plan.dns):
         output.heading("DNS")
         output.diff_lines(dns, "  ")

@@ -13,7 +13,13 @@ from postwright.errors import UsageError
 @click.command()
 @click.argument("what", type=click.Choice(["summary", "records", "files", "keys"]), default="summary")
 @click.option("--host", "host_name", metavar="NAME", help="Files of this host only.")
-@click.option("--release", type=click.Choice(["12", "13"]), default="13", show_default=True, help="Debian release the files are for.")
+@click.option(
+    "--release",
+    type=click.Choice(["12", "13"]),
+    default="13",
+    show_default=True,
+    help="Debian release the files are for.",
+)
 @click.pass_obj
 def show(options: Options, what: str, host_name: str | None, release: str) -> None:
     """Show what the inventory means: records, files per host, keys. Connects to nothing.

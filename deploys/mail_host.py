@@ -26,18 +26,18 @@ def mail_host(bundle: Bundle) -> None:
     operations.packages(name="install packages", names=bundle.packages)
     operations.files(name="put files in place", bundle=bundle)
     units = {activation.name: activation for activation in bundle.activations}
-    base(units["base"])
-    resolver(units["resolver"])
-    firewall(units["firewall"])
-    tls(CERTIFICATE)
-    opendkim(units["opendkim"])
+    base(activation=units["base"])
+    resolver(activation=units["resolver"])
+    firewall(activation=units["firewall"])
+    tls(certificate=CERTIFICATE)
+    opendkim(activation=units["opendkim"])
     if "submission" in units:
-        submission(units["submission"])
-    postfix(units["postfix"])
+        submission(activation=units["submission"])
+    postfix(activation=units["postfix"])
 
 
 # pyinfra executes a deploy file under no name of its own, once per host; imported, it only defines.
 if __name__ != "postwright.deploys.mail_host":
     from postwright.hosts.stock import current_bundle
 
-    mail_host(current_bundle())
+    mail_host(bundle=current_bundle())

@@ -54,7 +54,13 @@ class Landed:
 
     def to_json(self) -> dict[str, Any]:
         proven = [{"host": it.host, "domain": it.domain, "selector": it.selector} for it in self.proven]
-        return {"keys": self.keys, "zones": self.zones, "hosts": self.hosts, "proven": proven, "changed": not self.nothing}
+        return {
+            "keys": self.keys,
+            "zones": self.zones,
+            "hosts": self.hosts,
+            "proven": proven,
+            "changed": not self.nothing,
+        }
 
 
 def make_plan(project: Project, phase: Phase, *, adopt: bool = False) -> FleetPlan:
@@ -154,7 +160,9 @@ def _publish(project: Project, phase: Phase, landed: Landed, *, adopt: bool, for
     seen = propagation.wait_until_seen(project.fleet, plan.due_before_hosts, SECONDS_TO_BE_SEEN)
     if seen.state != "ok":
         lines = "\n".join(f"  {problem}" for problem in seen.problems)
-        msg = f"not every name server shows the new records after {SECONDS_TO_BE_SEEN} s; hosts were not touched\n{lines}"
+        msg = (
+            f"not every name server shows the new records after {SECONDS_TO_BE_SEEN} s; hosts were not touched\n{lines}"
+        )
         raise ProviderError(msg)
     return plan
 

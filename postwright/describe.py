@@ -67,7 +67,9 @@ def records(project: Project) -> Described:
     """The records of every zone, as zone files. A domain without a key shows none yet."""
     names = [domain.name for domain in project.fleet.domains]
     wanted = desired(project.fleet, material.keyring_of(project).public_keys(names))
-    by_zone = {zone.name: [it for it in wanted if zone_for(project.fleet, it.name) == zone] for zone in project.fleet.zones}
+    by_zone = {
+        zone.name: [it for it in wanted if zone_for(project.fleet, it.name) == zone] for zone in project.fleet.zones
+    }
     value = {
         zone: [{"name": it.name, "type": it.type, "ttl": it.ttl, "rdata": it.rdata} for it in found]
         for zone, found in by_zone.items()

@@ -22,15 +22,17 @@ from postwright.model import email_address, host_name
 _DAYS = 90  # a start, not a certificate to live with
 
 
-def create(
-    directory: Path, domain: str, host: str, addresses: tuple[str, ...], postmaster: str | None
-) -> list[Path]:
+def create(directory: Path, domain: str, host: str, addresses: tuple[str, ...], postmaster: str | None) -> list[Path]:
     """Write the project below ``directory``; returns the files made. UsageError lists what is wrong or in the way."""
     problems: list[str] = []
     name = _checked(host_name, domain, "DOMAIN", problems)
     to = _checked(email_address, postmaster, "--postmaster", problems) if postmaster else None
     found = [_checked(lambda text: str(ipaddress.ip_address(text)), text, "--address", problems) for text in addresses]
-    files = {directory / path: content for path, content in _text_files(name, host, found, to).items()} if not problems else {}
+    files = (
+        {directory / path: content for path, content in _text_files(name, host, found, to).items()}
+        if not problems
+        else {}
+    )
     private = directory / "secrets"
     problems += [f"{path} is there already; move it away, or work on" for path in (*files, private) if path.exists()]
     if problems:
@@ -59,7 +61,10 @@ def _text_files(domain: str, host: str, addresses: list[str], postmaster: str | 
     v6 = [it for it in addresses if ":" in it]
     if addresses:
         pairs = "".join(f'                    ("{it}", "{host}.example.com"),\n' for it in [*v4, *v6])
-        start, end = text.index('                    ("192.0.2.10"'), text.index("                ],\n                # The full chain")
+        start, end = (
+            text.index('                    ("192.0.2.10"'),
+            text.index("                ],\n                # The full chain"),
+        )
         text = text[:start] + pairs + text[end:]
         text = text.replace('"ssh_hostname": "192.0.2.10"', f'"ssh_hostname": "{addresses[0]}"')
         text = text.replace('                {"name": "2.0.192.in-addr.arpa", "provider": "ns1"},\n', "")
@@ -84,7 +89,9 @@ def _secret_files(private: Path, fqdn: str) -> dict[Path, bytes]:
 
 def _hashed(password: str) -> bytes:
     """SHA-512 crypt(3); Python has no crypt module any more, OpenSSL is on every machine with SSH."""
-    done = subprocess.run(["openssl", "passwd", "-6", "-stdin"], input=password.encode(), capture_output=True, check=True)
+    done = subprocess.run(
+        ["openssl", "passwd", "-6", "-stdin"], input=password.encode(), capture_output=True, check=True
+    )
     return done.stdout
 
 
@@ -103,7 +110,5 @@ def _self_signed(fqdn: str) -> tuple[bytes, bytes]:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(fqdn)]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return certificate.public_bytes(serialization.Encoding.PEM), pem

@@ -92,7 +92,9 @@ def _shared_data(hosts: list[HostData], found: list[str]) -> Mapping[str, Any]:
     present = [(name, data) for name, data in shared if isinstance(data, Mapping)]
     for name, data in present[1:]:
         if data != present[0][1]:
-            found.append(f"host {name}: mail_fleet differs from that of host {present[0][0]}; define it once, on a group")
+            found.append(
+                f"host {name}: mail_fleet differs from that of host {present[0][0]}; define it once, on a group"
+            )
     return present[0][1] if present else {}
 
 
@@ -111,7 +113,9 @@ def _fleet(data: Mapping[str, Any], hosts: list[Host], found: list[str]) -> Flee
         else:
             parts[name] = _valid(field.annotation, data[name], f"mail_fleet.{name}", found) or _EMPTY.get(name)
     unknown = set(data) - set(parts)
-    found.extend(f"mail_fleet.{key}: unknown key; keys are {', '.join(sorted(parts))}" for key in sorted(map(str, unknown)))
+    found.extend(
+        f"mail_fleet.{key}: unknown key; keys are {', '.join(sorted(parts))}" for key in sorted(map(str, unknown))
+    )
     return Fleet.model_construct(hosts=tuple(hosts), **parts)
 
 
@@ -146,7 +150,11 @@ def _described(place: str, detail: Any) -> str:
 
 
 def _missing_files(fleet: Fleet, base: Path) -> Iterator[str]:
-    files = [(f"host {host.name}: mail_host.tls.{part}", getattr(host.tls, part)) for host in fleet.hosts for part in ("certificate", "key")]
+    files = [
+        (f"host {host.name}: mail_host.tls.{part}", getattr(host.tls, part))
+        for host in fleet.hosts
+        for part in ("certificate", "key")
+    ]
     files += [(f"mail_fleet.logins ({login.login}).password_hash", login.password_hash) for login in fleet.logins]
     if fleet.tls_authorities:
         files.append(("mail_fleet.tls_authorities", fleet.tls_authorities))

@@ -45,7 +45,9 @@ def host_secrets(project: Project, host: Host, passphrase: str) -> HostSecrets:
 def _signing_keys(project: Project, host: Host, passphrase: str) -> tuple[SigningKey, ...]:
     keyring = keyring_of(project)
     keys = ((domain.name, keyring.signing_key(domain.name)) for domain in project.fleet.domains_of(host))
-    return tuple(SigningKey(name, key.selector, keyring.private_pem(name, key, passphrase)) for name, key in keys if key)
+    return tuple(
+        SigningKey(name, key.selector, keyring.private_pem(name, key, passphrase)) for name, key in keys if key
+    )
 
 
 def _tls_key(project: Project, host: Host, passphrase: str) -> bytes:
@@ -56,13 +58,18 @@ def _tls_key(project: Project, host: Host, passphrase: str) -> bytes:
 
 
 def _password_hashes(project: Project) -> dict[str, str]:
-    return {login.login: project.path(login.password_hash).read_text(encoding="utf-8").strip() for login in project.fleet.logins}
+    return {
+        login.login: project.path(login.password_hash).read_text(encoding="utf-8").strip()
+        for login in project.fleet.logins
+    }
 
 
 def require_valid(project: Project) -> None:
     """UsageError with every problem of certificates and password files; nothing is connected to."""
     found = [problem for host in project.fleet.hosts for problem in _certificate_problems(project, host)]
-    found += [problem for login in project.fleet.logins for problem in _hash_problems(project.path(login.password_hash))]
+    found += [
+        problem for login in project.fleet.logins for problem in _hash_problems(project.path(login.password_hash))
+    ]
     if found:
         msg = f"{project.inventory}: {len(found)} problem{'s' if len(found) > 1 else ''} in files it names\n"
         raise UsageError(msg + "\n".join(f"  - {problem}" for problem in found))

@@ -6,7 +6,6 @@ keys. What one model alone cannot know (an address used twice, a HELO under no z
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
@@ -14,49 +13,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-IPAddress = IPv4Address | IPv6Address
-IPNetwork = IPv4Network | IPv6Network
+from postwright import values
 
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_LOCAL_PART = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
-
-
-def host_name(value: str) -> str:
-    """A host or domain name, lower case, at least two labels, no final dot (RFC 1123 §2.1, RFC 5890 for IDN)."""
-    name = value.strip().rstrip(".").lower()
-    if not name.isascii():
-        msg = f"{value!r} is not ASCII; write its A-label form ({name.encode('idna').decode()!r})"
-        raise ValueError(msg)
-    labels = name.split(".")
-    if len(labels) < 2 or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        msg = f"{value!r} is not a fully qualified host name, such as mail.example.com"
-        raise ValueError(msg)
-    if labels[-1].isdigit():
-        msg = f"{value!r} is an address, not a host name"
-        raise ValueError(msg)
-    return name
-
-
-def email_address(value: str) -> str:
-    """An addr-spec (RFC 5321 §4.1.2) without quoting; the domain in lower case."""
-    local, at, domain = value.rpartition("@")
-    if not at or not _LOCAL_PART.fullmatch(local):
-        msg = f"{value!r} is not a mail address, such as ops@example.com"
-        raise ValueError(msg)
-    return f"{local}@{host_name(domain)}"
-
-
-def _sender(value: str) -> str:
-    """A mail address, or ``@domain`` for every address of a domain."""
-    return "@" + host_name(value[1:]) if value.startswith("@") else email_address(value)
-
-
-HostName = Annotated[str, AfterValidator(host_name)]
-EmailAddress = Annotated[str, AfterValidator(email_address)]
-Sender = Annotated[str, AfterValidator(_sender)]
-Duration = Annotated[str, Field(pattern=r"^\d+[smhdw]$", examples=["5d"])]
+IPAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(values.address)]
+IPNetwork = Annotated[IPv4Network | IPv6Network, BeforeValidator(values.network)]
+HostName = Annotated[str, AfterValidator(values.host_name)]
+DnsName = Annotated[str, AfterValidator(values.dns_name)]
+EmailAddress = Annotated[str, AfterValidator(values.email_address)]
+Identifier = Annotated[str, AfterValidator(values.identifier)]
+LoginName = Annotated[str, AfterValidator(values.login)]
+LocalPath = Annotated[Path, BeforeValidator(values.local_path)]
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhdw]$", examples=["5d"])]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Argument = Annotated[str, Field(pattern=r"^[^\s-]\S*$")]  # safe as an argument of ssh
 
 
 class Strict(BaseModel):
@@ -77,26 +46,26 @@ def _address_shorthand(value: Any) -> Any:
 class Address(Strict):
     """One sending address and the name it says in HELO; A/AAAA and PTR are made from the pair."""
 
-    ip: IPAddress
+    ip: Annotated[IPAddress, BeforeValidator(values.sending_address)]
     helo: HostName
 
 
 class TlsFiles(Strict):
     """A certificate chain and its key as PEM files on the operator's machine; relative to the inventory."""
 
-    certificate: Path
-    key: Path
+    certificate: LocalPath
+    key: LocalPath
 
 
 class Ssh(Strict):
     """How pyinfra and testinfra reach the host; read from pyinfra's own ``ssh_*`` data."""
 
-    hostname: str
-    user: str = "root"
+    hostname: Argument
+    user: Argument = "root"
     port: Port = 22
-    key: Path | None = None
-    known_hosts: Path | None = None
-    config: Path | None = None
+    key: LocalPath | None = None
+    known_hosts: LocalPath | None = None
+    config: LocalPath | None = None
     sudo: bool = False
 
 
@@ -114,7 +83,7 @@ class Host(Strict):
     addresses: tuple[Annotated[Address, BeforeValidator(_address_shorthand)], ...] = Field(min_length=1)
     tls: TlsFiles
     roles: frozenset[Role] = frozenset({"submission", "mx"})
-    trusted_networks: tuple[IPNetwork, ...] = ()
+    trusted_networks: tuple[Annotated[IPNetwork, BeforeValidator(values.trusted_network)], ...] = ()
 
     @property
     def fqdn(self) -> str:
@@ -149,14 +118,14 @@ class Domain(Strict):
     mx: Literal["hosts", "null", "keep"] = "hosts"
     spf_all: Literal["~all", "-all"] = "~all"
     dmarc: Dmarc = Dmarc()
-    aliases: dict[str, EmailAddress] = {}
+    aliases: dict[Annotated[str, AfterValidator(values.alias)], EmailAddress] = {}
 
 
 class SecretSource(Strict):
     """Where a secret is read from, never the secret itself: a file (mode 0600), a variable, or the system keyring."""
 
-    file: Path | None = None
-    env: str | None = None
+    file: LocalPath | None = None
+    env: Annotated[str, AfterValidator(values.variable)] | None = None
     keyring: str | None = Field(default=None, pattern=r"^[^/]+/[^/]+$")
 
     @model_validator(mode="after")
@@ -178,7 +147,7 @@ class Rfc2136(Strict):
     kind: Literal["rfc2136"] = "rfc2136"
     server: IPAddress
     port: Port = 53
-    key_name: HostName | Identifier
+    key_name: DnsName
     algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
     secret: SecretSource
     timeout: float = Field(default=5.0, gt=0, le=60)
@@ -190,7 +159,7 @@ Provider = Rfc2136  # becomes a union on ``kind`` with the second provider
 class Zone(Strict):
     """A DNS zone and the provider that publishes it."""
 
-    name: HostName
+    name: DnsName
     provider: Identifier
     ttl: int = Field(default=3600, ge=1, le=86400)
 
@@ -198,7 +167,7 @@ class Zone(Strict):
 class Keys(Strict):
     """The DKIM keyring: a directory of encrypted PKCS#8 files, fit for Git."""
 
-    directory: Path
+    directory: LocalPath
     passphrase: SecretSource
     bits: Literal[2048, 3072, 4096] = 2048
 
@@ -206,16 +175,16 @@ class Keys(Strict):
 class Login(Strict):
     """A client of authenticated submission. The file holds a crypt(3) hash (``openssl passwd -6``), not a password."""
 
-    login: EmailAddress | Identifier
-    password_hash: Path
-    senders: tuple[Sender, ...] = Field(min_length=1)
+    login: LoginName
+    password_hash: Annotated[LocalPath, AfterValidator(values.hash_path)]
+    senders: tuple[Annotated[str, AfterValidator(values.sender)], ...] = Field(min_length=1)
 
 
 class Resolver(Strict):
     """The validating resolver on each host. Without ``forward_to`` it asks the Internet from the root."""
 
     forward_to: tuple[IPAddress, ...] = ()
-    trust_anchors: tuple[str, ...] = ()
+    trust_anchors: tuple[Annotated[str, AfterValidator(values.trust_anchor)], ...] = ()
 
 
 class Firewall(Strict):
@@ -235,13 +204,15 @@ class Policies(Strict):
     message_size: int = Field(default=26_214_400, ge=65_536, description="octets")
     queue_lifetime: Duration = "5d"
     bounce_lifetime: Duration = "5d"
-    time_servers: tuple[str, ...] = ("2.debian.pool.ntp.org",)
+    time_servers: tuple[Annotated[str, AfterValidator(values.server)], ...] = Field(
+        default=("2.debian.pool.ntp.org",), min_length=1
+    )
 
 
 class Probe(Strict):
     """The message `verify` submits: as whom, and to whom."""
 
-    login: EmailAddress | Identifier
+    login: LoginName
     password: SecretSource
     sender: EmailAddress
     recipient: EmailAddress
@@ -261,12 +232,12 @@ class Fleet(Strict):
     firewall: Firewall = Firewall()
     policies: Policies = Policies()
     probe: Probe | None = None
-    ledger: Path = Path("../dns-ledger")
-    tls_authorities: Path | None = None
+    ledger: LocalPath = Path("../dns-ledger")
+    tls_authorities: LocalPath | None = None
 
     def host(self, name: str) -> Host:
         """The host of that inventory name; KeyError if there is none."""
-        return {host.name: host for host in self.hosts}[name]
+        return self._hosts[name]
 
     def hosts_of(self, domain: Domain) -> tuple[Host, ...]:
         """The hosts that sign and send for a domain, in inventory order."""
@@ -281,6 +252,10 @@ class Fleet(Strict):
         labels = name.split(".")
         suffixes = (".".join(labels[start:]) for start in range(len(labels)))
         return next((self._zones[suffix] for suffix in suffixes if suffix in self._zones), None)
+
+    @cached_property
+    def _hosts(self) -> dict[str, Host]:
+        return {host.name: host for host in self.hosts}
 
     @cached_property
     def _zones(self) -> dict[str, Zone]:

@@ -47,7 +47,9 @@ def prove_signing(project: Project, key_text: KeyText, first: tuple[str, ...] = 
     ]
     problems = [result for result in results if isinstance(result, str)]
     if problems:
-        raise DeployError("\n".join(problems) + "\nnothing that DNS still needs was removed; mend the cause and run again")
+        raise DeployError(
+            "\n".join(problems) + "\nnothing that DNS still needs was removed; mend the cause and run again"
+        )
     return [result for result in results if isinstance(result, Signature)]
 
 

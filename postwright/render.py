@@ -22,13 +22,15 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,   # noqa: S701 - configuration files, not HTML
+        autoescape=False,  # noqa: S701 - configuration files, not HTML
     )
 
 
 def template(name: str, context: Context, **values: Any) -> bytes:
     """The bytes of a template, such as ``postfix/main.cf.j2``."""
-    text = _environment().get_template(name).render(
-        fleet=context.fleet, host=context.host, release=context.release, **values
+    text = (
+        _environment()
+        .get_template(name)
+        .render(fleet=context.fleet, host=context.host, release=context.release, **values)
     )
     return text.encode()

@@ -58,8 +58,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """``mail_host`` runs a check on every host, ``address`` for every address, ``domain`` for every domain."""
     fleet = told().fleet
     if "service_of" in metafunc.fixturenames:
-        pairs = [(host, service) for host in fleet.hosts for service in SERVICES if service.unit]
-        metafunc.parametrize("service_of", pairs, ids=[f"{host.name}-{service.name}" for host, service in pairs])
+        units = [(host, service) for host in fleet.hosts for service in SERVICES if service.unit]
+        metafunc.parametrize("service_of", units, ids=[f"{host.name}-{service.name}" for host, service in units])
     if "mail_host" in metafunc.fixturenames:
         metafunc.parametrize("mail_host", fleet.hosts, ids=[host.name for host in fleet.hosts])
     if "submission_host" in metafunc.fixturenames:

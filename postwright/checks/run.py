@@ -82,7 +82,9 @@ def _collect(document: Path, only: str | None, report: Callable[[str], None]) ->
             report(f"{result.where}: {result.promise}")
         status = process.wait()
     if status > 1 or not found:
-        msg = f"the checks could not be run (pytest status {status}):\n{log.read_text(encoding='utf-8').strip()[-2000:]}"
+        msg = (
+            f"the checks could not be run (pytest status {status}):\n{log.read_text(encoding='utf-8').strip()[-2000:]}"
+        )
         raise PostwrightError(msg)
     return Results(tuple(found))
 
@@ -91,4 +93,6 @@ def _close_connections(folder: Path) -> None:
     """End the SSH connections the checks shared; their sockets stand in this folder."""
     for socket in folder.iterdir():
         if socket.is_socket():
-            subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "checks"], capture_output=True, check=False)
+            subprocess.run(
+                ["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "checks"], capture_output=True, check=False
+            )

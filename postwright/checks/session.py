@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Generator
 
 import pytest
 
@@ -19,10 +20,12 @@ class Reporter:
         self.unknown: set[str] = set()
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> object:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         if call.excinfo is not None and isinstance(call.excinfo.value, UnknownError):
             self.unknown.add(item.nodeid)
-        report: pytest.TestReport = yield  # type: ignore[misc, assignment]
+        report = yield
         if call.when == "call" or report.failed:
             _write(item, report, call, unknown=item.nodeid in self.unknown)
         return report

@@ -56,10 +56,8 @@ def test_address_is_forward_confirmed(address: tuple[Host, Address], project: Pr
     """The address's PTR is its HELO name, and that name's address is the address."""
     _, ours = address
     reverse = ours.ip.reverse_pointer
-    if project.fleet.zone_of(reverse) is None:
-        names = _resolved(reverse, "PTR")
-    else:
-        names = _asked(project, reverse, "PTR")
+    ours_to_ask = project.fleet.zone_of(reverse) is not None
+    names = _asked(project, reverse, "PTR") if ours_to_ask else _resolved(reverse, "PTR")
     kind = "A" if ours.ip.version == 4 else "AAAA"
 
     assert [name.rstrip(".") for name in names] == [ours.helo]

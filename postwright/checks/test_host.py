@@ -13,7 +13,7 @@ from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.model import Fleet, Host
 from postwright.services.opendkim import KEYS
-from postwright.services.parts import Service
+from postwright.services.parts import Release, Service
 from postwright.services.tls import KEY
 
 On = Callable[[Host], testinfra.host.Host]
@@ -25,7 +25,7 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
     if service.name == "submission" and (not fleet.logins or "submission" not in host.roles):
         assert not on(host).socket("tcp://587").is_listening
         return
-    release = "12" if on(host).system_info.release.startswith("12") else "13"
+    release: Release = "12" if on(host).system_info.release.startswith("12") else "13"
     unit = service.unit(release) if service.unit else ""
     stamped = on(host).run(f"cat /etc/postwright/stamps/{service.name}").stdout.splitlines()
     asked = {"services": [{"name": service.name, "unit": unit, "stamped": stamped}]}
@@ -122,7 +122,7 @@ def test_resolver_is_local(mail_host: Host, on: On) -> None:
     """Names are resolved on the host itself, and the C library passes on what was validated."""
     lines = on(mail_host).file("/etc/resolv.conf").content_string
 
-    assert re.findall(r"^nameserver (\S+)", lines, re.M) == ["127.0.0.1"]
+    assert re.findall(r"^nameserver (\S+)", lines, re.MULTILINE) == ["127.0.0.1"]
     assert "trust-ad" in lines
 
 

@@ -48,7 +48,7 @@ def apply(request: Request, report: adapter.Report) -> dict[str, list[str]]:
     passphrase = material.passphrase_of(project)
 
     def prepare(host: Any) -> None:
-        mail_host(ready_bundle(project, project.fleet.host(host.name), releases[host.name], passphrase))
+        mail_host(bundle=ready_bundle(project, project.fleet.host(host.name), releases[host.name], passphrase))
 
     with adapter.session(loaded, _names(project), report) as state:
         releases = _fit_hosts(project, state)
@@ -67,7 +67,9 @@ def run_script(request: Request, report: adapter.Report) -> dict[str, Any]:
         text = package(request["script"], request["requests"][host.name])
         from pyinfra.api import StringCommand  # noqa: PLC0415
 
-        done, output = host.run_shell_command(StringCommand("python3", "-"), _stdin=text, _sudo=bool(host.data.get("_sudo")))
+        done, output = host.run_shell_command(
+            StringCommand("python3", "-"), _stdin=text, _sudo=bool(host.data.get("_sudo"))
+        )
         if not done:
             msg = f"host {host.name}: {request['script']}: {output.stderr or output.stdout}"
             raise DeployError(msg)

@@ -57,7 +57,7 @@ def host_data(inventory: Any) -> list[HostData]:
     return [HostData(host.name, host.data.dict()) for host in inventory]
 
 
-class _Events(BaseStateCallback):  # type: ignore[misc]
+class _Events(BaseStateCallback):
     """Turns pyinfra's callbacks into reports; one per run."""
 
     def __init__(self, report: Report) -> None:

@@ -11,7 +11,7 @@ from postwright.model import Fleet, Host
 RELEASES = ("12", "13")
 MINIMUM_FREE = 200_000_000  # octets; packages and a working queue need them
 CLOCK_TOLERANCE = 60  # seconds; TSIG and certificates fail from 300 on
-_MAIL_PORTS = {"25": {"master"}, "465": {"master"}, "587": {"master"}}
+_MAIL_PORTS = ("25", "465", "587")
 
 
 def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float) -> Iterator[str]:
@@ -41,10 +41,11 @@ def _space(system: dict[str, Any]) -> Iterator[str]:
 
 
 def _taken_ports(listeners: dict[str, list[str]]) -> Iterator[str]:
-    for port, ours in _MAIL_PORTS.items():
-        foreign = [program for program in listeners.get(port, ()) if program.split(" ")[0] not in ours]
-        if foreign:
-            yield f"port {port} is taken by {', '.join(foreign)}; stop and disable that program, then run again"
+    """Postfix's master holds its ports itself; its children, named like other mail servers, only share them."""
+    for port in _MAIL_PORTS:
+        programs = listeners.get(port, [])
+        if programs and not any(program.startswith("master ") for program in programs):
+            yield f"port {port} is taken by {', '.join(programs)}; stop and disable that program, then run again"
 
 
 def _unreachable_sshd(fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:

@@ -43,7 +43,12 @@ def apply(project: Project, report: Report = quiet) -> dict[str, list[str]]:
 
 def run_script(project: Project, script: str, requests: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Run a script of ``remote/`` with a request per host; host → its answer."""
-    request = {"action": "run_script", "inventory": str(project.inventory), "script": script, "requests": dict(requests)}
+    request = {
+        "action": "run_script",
+        "inventory": str(project.inventory),
+        "script": script,
+        "requests": dict(requests),
+    }
     return dict(_ask(request, quiet))
 
 

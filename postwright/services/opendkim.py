@@ -17,7 +17,8 @@ def _files(context: Context) -> tuple[HostFile, ...]:
     return (
         HostFile("/etc/opendkim.conf", template("opendkim/opendkim.conf.j2", context)),
         HostFile(
-            "/etc/systemd/system/opendkim.service.d/postwright-socket.conf", template("opendkim/socket.conf.j2", context)
+            "/etc/systemd/system/opendkim.service.d/postwright-socket.conf",
+            template("opendkim/socket.conf.j2", context),
         ),
         _table("KeyTable", context, keys),
         _table("SigningTable", context, keys),
@@ -49,7 +50,10 @@ def _helo_names(context: Context, keys: list[SigningKey]) -> list[tuple[str, str
 
 def _directories(context: Context) -> tuple[HostDirectory, ...]:
     domains = sorted({key.domain for key in context.secrets.signing_keys})
-    return (HostDirectory(KEYS, 0o750, "root", "opendkim"), *(HostDirectory(f"{KEYS}/{d}", 0o700, "opendkim", "opendkim") for d in domains))
+    return (
+        HostDirectory(KEYS, 0o750, "root", "opendkim"),
+        *(HostDirectory(f"{KEYS}/{d}", 0o700, "opendkim", "opendkim") for d in domains),
+    )
 
 
 SERVICE = Service(

@@ -40,7 +40,9 @@ def aliases(context: Context, inbound: list[Domain]) -> list[tuple[str, str]]:
     table = [(f"{local}@{name}", to) for name in (context.host.fqdn, "localhost") for local in own]
     for domain in inbound:
         entries = {"postmaster": to, "abuse": to, **domain.aliases}
-        table += [(f"{'' if local == '*' else local}@{domain.name}", target) for local, target in sorted(entries.items())]
+        table += [
+            (f"{'' if local == '*' else local}@{domain.name}", target) for local, target in sorted(entries.items())
+        ]
     return table
 
 

@@ -11,7 +11,9 @@ PASSWORDS = "/etc/dovecot/submission.passwd"  # noqa: S105 - a path
 def _files(context: Context) -> tuple[HostFile, ...]:
     if not wanted(context):
         return ()
-    passwords = "".join(f"{login}:{_scheme(value)}\n" for login, value in sorted(context.secrets.password_hashes.items()))
+    passwords = "".join(
+        f"{login}:{_scheme(value)}\n" for login, value in sorted(context.secrets.password_hashes.items())
+    )
     name = "submission/dovecot-2.3.conf.j2" if context.release == "12" else "submission/dovecot.conf.j2"
     return (
         HostFile("/etc/dovecot/dovecot.conf", template(name, context, passwords=PASSWORDS)),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import base64  # noqa: F401
+import time
+from typing import Any
 
-from common import *  # noqa: F403
+from postwright.hosts.remote.common import answer, exclusive, fail, run, service_state
 
 
-def ready(service):
+def ready(service: dict[str, Any]) -> bool:
     """Whether the service answers, by its own test; a unit can be active before it listens."""
     return run("sh", "-c", service["ready"]).returncode == 0
 
 
-def wait_until_ready(service, seconds=30):
+def wait_until_ready(service: dict[str, Any], seconds: int = 30) -> None:
+    """Stop with the journal's last lines if it does not get there."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         state = service_state(service)
@@ -23,8 +25,9 @@ def wait_until_ready(service, seconds=30):
     fail(f"{service['unit']} did not become ready in {seconds} s; its last words:\n{journal}")
 
 
-def main():
-    service = REQUEST["service"]
+def main(request: dict[str, Any]) -> None:
+    """Run the script."""
+    service = request["service"]
     lock = exclusive("converge")
     run("systemctl", "daemon-reload")
     run("systemctl", "unmask", "--quiet", service["unit"])

@@ -5,26 +5,29 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, NoReturn, TextIO
 
 STATE = Path("/var/lib/postwright")
 RUN = Path("/run/postwright")
 ETC = Path("/etc/postwright")
 
 
-def run(*argv, stdin=None):
+def run(*argv: str) -> subprocess.CompletedProcess[str]:
     """Run a program; its output as text, whatever its exit status. One that is not there ends with 127, as in a shell."""
     try:
-        return subprocess.run(argv, input=stdin, capture_output=True, text=True, errors="replace", check=False)
+        return subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+        )
     except FileNotFoundError:
         return subprocess.CompletedProcess(argv, 127, "", f"{argv[0]}: not found on this host")
 
 
-def digest(path):
+def digest(path: str | Path) -> str | None:
     """SHA-256 of a file in hexadecimal, or None if there is none."""
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
@@ -32,13 +35,13 @@ def digest(path):
         return None
 
 
-def configuration_digest(paths):
+def configuration_digest(paths: Iterable[str]) -> str:
     """What /etc/postwright/stamp computes: ``sha256sum`` of the output of ``sha256sum`` over existing files."""
     lines = "".join(f"{value}  {path}\n" for path in paths if (value := digest(path)))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def text_of(path):
+def text_of(path: str | Path) -> str:
     """A file's text, or an empty string."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
@@ -46,18 +49,18 @@ def text_of(path):
         return ""
 
 
-def answer(**values):
+def answer(**values: Any) -> None:
     """Print the script's result; the last line of its output."""
     print(json.dumps(values))  # noqa: T201
 
 
-def fail(message):
+def fail(message: str) -> NoReturn:
     """End the script with a message for the operator."""
     sys.stderr.write(message.rstrip() + "\n")
     sys.exit(1)
 
 
-def exclusive(name, seconds=60):
+def exclusive(name: str, seconds: int = 60) -> TextIO:
     """Hold a lock of this host until the process ends; another run of ours may still be finishing."""
     RUN.mkdir(mode=0o700, exist_ok=True)
     handle = (RUN / f"{name}.lock").open("w")
@@ -68,23 +71,23 @@ def exclusive(name, seconds=60):
             time.sleep(0.1)
         else:
             return handle
-    return fail(f"another run of postwright has held {RUN / name}.lock for {seconds} s; see `fuser {RUN / name}.lock`")
+    fail(f"another run of postwright has held {RUN / name}.lock for {seconds} s; see `fuser {RUN / name}.lock`")
 
 
-def unit_state(unit):
+def unit_state(unit: str) -> dict[str, str]:
     """The properties of a systemd unit that decide whether it runs what is on disk."""
     names = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,ConditionResult,ConditionTimestampMonotonic"
     shown = run("systemctl", "show", unit, "-p", names).stdout
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
 
-def unfit_for_container(unit):
+def unfit_for_container(unit: dict[str, str]) -> bool:
     """Whether systemd itself refused the unit here: chrony in a container, whose clock is that of the machine below."""
     refused = unit.get("ConditionResult") == "no" and unit.get("ConditionTimestampMonotonic") != "0"
-    return refused and unit.get("ActiveState") == "inactive" and os.path.exists("/run/systemd/container")
+    return refused and unit.get("ActiveState") == "inactive" and Path("/run/systemd/container").exists()
 
 
-def service_state(service):
+def service_state(service: dict[str, Any]) -> dict[str, bool]:
     """Whether a service runs, starts at boot, and was started with what is on disk now."""
     unit = unit_state(service["unit"])
     stamp = text_of(RUN / f"{service['name']}.stamp").strip()

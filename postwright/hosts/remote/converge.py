@@ -8,28 +8,35 @@ from __future__ import annotations
 
 import base64
 import grp
+import os
 import pwd
 import shutil
 import tempfile
+from pathlib import Path
+from typing import Any
 
-from common import *  # noqa: F403
+from postwright.hosts.remote.common import STATE, answer, exclusive, fail, run
 
 TEMPORARY = ".postwright-new-"
 
 
-def require_space():
-    needed = 3 * sum(len(item["content"]) for item in REQUEST["files"]) + 20_000_000
+def require_space(request: dict[str, Any]) -> None:
+    """Stop before anything is written if it could not all be."""
+    needed = 3 * sum(len(item["content"]) for item in request["files"]) + 20_000_000
     for path in ("/etc", "/var"):
         free = shutil.disk_usage(path).free
         if free < needed:
-            fail(f"disk full: {path} has {free // 1_000_000} MB free, {needed // 1_000_000} MB are needed; no file was changed, make room and run again")
+            fail(
+                f"disk full: {path} has {free // 1_000_000} MB free, {needed // 1_000_000} MB are needed; no file was changed, make room and run again"
+            )
 
 
-def ids(item):
+def ids(item: dict[str, Any]) -> tuple[int, int]:
+    """Owner and group as numbers."""
     return pwd.getpwnam(item["owner"]).pw_uid, grp.getgrnam(item["group"]).gr_gid
 
 
-def write(path, item):
+def write(path: Path, item: dict[str, Any]) -> None:
     """Create ``path`` with the item's content, owner and mode, in this order: 0600 and root's until it is complete."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -42,7 +49,7 @@ def write(path, item):
         os.close(handle)
 
 
-def place(root, item):
+def place(root: str, item: dict[str, Any]) -> None:
     """Replace the item's target below ``root`` by rename."""
     target = Path(f"{root}{item['path']}")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,26 +61,28 @@ def place(root, item):
     temporary.rename(target)
 
 
-def make_directory(root, item):
+def make_directory(root: str, item: dict[str, Any]) -> None:
+    """A directory with its owner and mode; closed until it has them."""
     target = Path(f"{root}{item['path']}")
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chown(target, *ids(item))
     target.chmod(item["mode"])
 
 
-def put(root):
-    for item in REQUEST["directories"]:
+def put(root: str, request: dict[str, Any]) -> None:
+    """Everything of the request, below ``root``."""
+    for item in request["directories"]:
         make_directory(root, item)
-    for item in REQUEST["files"]:
+    for item in request["files"]:
         place(root, item)
-    for path in REQUEST["remove"]:
+    for path in request["remove"]:
         Path(f"{root}{path}").unlink(missing_ok=True)
 
 
-def validate(stage):
+def validate(stage: str, request: dict[str, Any]) -> None:
     """Run each service's own check with the staged /etc in place of the real one, in a mount namespace of its own."""
     failures = []
-    for check in REQUEST["checks"]:
+    for check in request["checks"]:
         script = f"mount --bind {stage}/etc /etc && {{ {check['command']}; }}"
         done = run("unshare", "--mount", "--propagation", "private", "sh", "-c", script)
         complaint = (done.stderr + done.stdout).strip()
@@ -83,21 +92,22 @@ def validate(stage):
         fail("\n".join(failures) + "\nno file was changed; the services run on with their previous configuration")
 
 
-def main():
+def main(request: dict[str, Any]) -> None:
+    """Run the script."""
     lock = exclusive("converge")
     STATE.mkdir(mode=0o700, exist_ok=True)
-    require_space()
+    require_space(request)
     for leftover in STATE.glob("stage-*"):
         shutil.rmtree(leftover)
     stage = tempfile.mkdtemp(prefix="stage-", dir=STATE)
     try:
         if run("cp", "-a", "/etc", f"{stage}/etc").returncode:
             fail(f"cannot copy /etc to {stage}; is the disk full?")
-        put(stage)
-        validate(stage)
+        put(stage, request)
+        validate(stage, request)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    put("")
+    put("", request)
     os.sync()
     lock.close()
-    answer(files=[item["path"] for item in REQUEST["files"]], removed=REQUEST["remove"])
+    answer(files=[item["path"] for item in request["files"]], removed=request["remove"])

@@ -6,10 +6,11 @@ connection, stops the timer and makes the rules those of the next boot; ``rollba
 
 from __future__ import annotations
 
-import base64  # noqa: F401
 import shutil
+from pathlib import Path
+from typing import Any
 
-from common import *  # noqa: F403
+from postwright.hosts.remote.common import ETC, RUN, STATE, answer, exclusive, fail, run
 
 CANDIDATE = ETC / "firewall.nft"
 CONFIRMED = STATE / "firewall.nft"
@@ -18,39 +19,53 @@ TIMER = "postwright-rollback"
 EMPTY = "table inet postwright\ndelete table inet postwright\n"
 
 
-def pending():
+def pending() -> bool:
+    """Whether rules wait for their confirmation."""
     return run("systemctl", "is-active", f"{TIMER}.timer").stdout.strip() == "active"
 
 
-def stop_timer():
+def stop_timer() -> None:
+    """Nothing is taken back any more."""
     run("systemctl", "stop", f"{TIMER}.timer")
     run("systemctl", "reset-failed", f"{TIMER}.service")
 
 
-def load(path):
+def load(path: Path) -> None:
+    """Replace the table, all at once."""
     done = run("nft", "-f", str(path))
     if done.returncode:
         fail(f"nft -f {path}: {done.stderr}")
 
 
-def rollback():
+def rollback() -> None:
+    """The rules that were there before the attempt."""
     load(BEFORE)
     stop_timer()
 
 
-def attempt():
+def attempt(seconds: int) -> None:
+    """Load the candidate; the timer is started first, so that no failure in between can lock out."""
     RUN.mkdir(mode=0o700, exist_ok=True)
     if pending():
         rollback()
     BEFORE.write_text(EMPTY + run("nft", "list", "table", "inet", "postwright").stdout)
-    done = run("systemd-run", "--quiet", f"--unit={TIMER}", f"--on-active={REQUEST['seconds']}s",
-               "--timer-property=AccuracySec=1s", "/usr/sbin/nft", "-f", str(BEFORE))
+    done = run(
+        "systemd-run",
+        "--quiet",
+        f"--unit={TIMER}",
+        f"--on-active={seconds}s",
+        "--timer-property=AccuracySec=1s",
+        "/usr/sbin/nft",
+        "-f",
+        str(BEFORE),
+    )
     if done.returncode:
         fail(f"cannot start the roll-back timer, so the rules were not loaded: {done.stderr}")
     load(CANDIDATE)
 
 
-def confirm():
+def confirm() -> None:
+    """Keep the rules, now and at the next boot."""
     if not pending():
         fail("the roll-back timer has run already: the new rules were taken back; run again")
     stop_timer()
@@ -65,8 +80,15 @@ def confirm():
         fail(f"postwright-firewall.service does not start: {done.stderr}")
 
 
-def main():
+def main(request: dict[str, Any]) -> None:
+    """Run the script."""
     lock = exclusive("converge")
-    {"try": attempt, "confirm": confirm, "rollback": rollback}[REQUEST["step"]]()
+    match request["step"]:
+        case "try":
+            attempt(request["seconds"])
+        case "confirm":
+            confirm()
+        case "rollback":
+            rollback()
     lock.close()
-    answer(firewall=REQUEST["step"])
+    answer(firewall=request["step"])

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import base64  # noqa: F401
+from pathlib import Path
+from typing import Any
 
-from common import *  # noqa: F403
+from postwright.hosts.remote.common import answer, exclusive, fail, run, text_of
 
 GUARD = Path("/usr/sbin/policy-rc.d")
 MARK = "# postwright: no service starts before it is configured\n"
 APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confold")
 
 
-def apt(*arguments):
+def apt(*arguments: str) -> None:
+    """Run apt-get; its last lines are the error if it fails."""
     done = run("env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", *APT, *arguments)
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines()
         fail(f"apt-get {arguments[0]} failed:\n" + "\n".join(lines[-12:]))
 
 
-def main():
+def main(request: dict[str, Any]) -> None:
+    """Run the script."""
     lock = exclusive("install", 600)
     if GUARD.exists() and MARK not in text_of(GUARD):
         fail(f"{GUARD} is there and not ours: services are kept from starting on this host; remove it and run again")
@@ -28,8 +31,8 @@ def main():
         # An earlier run may have been cut off in the middle of dpkg's work.
         run("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confold", "--configure", "-a")
         apt("update")
-        apt("install", "--no-install-recommends", *REQUEST["packages"])
+        apt("install", "--no-install-recommends", *request["packages"])
     finally:
         GUARD.unlink(missing_ok=True)
     lock.close()
-    answer(installed=REQUEST["packages"])
+    answer(installed=request["packages"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import base64  # noqa: F401
+import fcntl
+import sys
+from typing import Any
 
-from common import *  # noqa: F403
+from postwright.hosts.remote.common import RUN, text_of
 
 
-def main():
+def main(request: dict[str, Any]) -> None:
+    """Run the script."""
     RUN.mkdir(mode=0o700, exist_ok=True)
     handle = (RUN / "apply.lock").open("a")
     try:
@@ -15,6 +18,6 @@ def main():
     except BlockingIOError:
         print(text_of(RUN / "apply.owner") or "{}", flush=True)  # noqa: T201
         return
-    (RUN / "apply.owner").write_text(REQUEST["owner"])
+    (RUN / "apply.owner").write_text(request["owner"])
     print("held", flush=True)  # noqa: T201
     sys.stdin.read()

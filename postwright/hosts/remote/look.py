@@ -1,32 +1,42 @@
-"""Looks, changes nothing: system, packages, files, services and ports, as far as REQUEST asks."""
+"""Looks, changes nothing: system, packages, files, services and ports, as far as the request asks."""
 
 from __future__ import annotations
 
-import base64  # noqa: F401
+import fcntl
 import grp
+import os
 import pwd
 import re
 import shutil
 import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from common import *  # noqa: F403
+from postwright.hosts.remote.common import ETC, RUN, STATE, answer, digest, run, service_state, text_of, unit_state
+
+LONGEST_SHOWN = 1_000_000  # octets; a longer file is no configuration to read as a diff
 
 
-def system():
-    release = dict(line.rstrip().replace('"', "").split("=", 1) for line in text_of("/etc/os-release").splitlines() if "=" in line)
+def system() -> dict[str, Any]:
+    """What the host is, and whether somebody is at work on it."""
+    release = dict(
+        line.rstrip().replace('"', "").split("=", 1) for line in text_of("/etc/os-release").splitlines() if "=" in line
+    )
     return {
         "id": release.get("ID", ""),
         "release": release.get("VERSION_ID", ""),
         "pretty": release.get("PRETTY_NAME", ""),
         "root": os.geteuid() == 0,
-        "systemd": os.path.isdir("/run/systemd/system"),
+        "systemd": Path("/run/systemd/system").is_dir(),
         "free": {path: shutil.disk_usage(path).free for path in ("/etc", "/var")},
         "clock": time.time(),
         "applying": applying(),
     }
 
 
-def applying():
+def applying() -> str | None:
     """Who holds the lock of an apply on this host, or None."""
     try:
         with (RUN / "apply.lock").open("r") as handle:
@@ -38,25 +48,28 @@ def applying():
     return None
 
 
-def packages(names):
+def packages(names: list[str]) -> dict[str, str]:
+    """Installed package → version."""
     shown = run("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Abbrev}\t${Version}\n", *names).stdout
     rows = (line.split("\t") for line in shown.splitlines())
     return {row[0]: row[2] for row in rows if row[1].startswith("ii")}
 
 
-def name_of(lookup, number):
+def name_of(lookup: Callable[[int], Any], number: int) -> str:
+    """The user or group of a number, or the number."""
     try:
-        return lookup(number)[0]
+        return str(lookup(number)[0])
     except KeyError:
         return str(number)
 
 
-def file_state(path, show):
+def file_state(path: str, *, show: bool) -> dict[str, Any] | None:
+    """Permissions and digest of a file; its text if ``show`` and it is not too long to be a configuration."""
     try:
         info = os.lstat(path)
     except OSError:
         return None
-    state = {
+    state: dict[str, Any] = {
         "mode": stat.S_IMODE(info.st_mode),
         "owner": name_of(pwd.getpwuid, info.st_uid),
         "group": name_of(grp.getgrgid, info.st_gid),
@@ -65,14 +78,14 @@ def file_state(path, show):
     }
     if state["regular"]:
         state["sha256"] = digest(path)
-        if show and info.st_size <= 1_000_000:
+        if show and info.st_size <= LONGEST_SHOWN:
             state["text"] = text_of(path)
     return state
 
 
-def listeners():
+def listeners() -> dict[str, list[str]]:
     """Port → programs that listen on it, on any but a loopback address."""
-    found = {}
+    found: dict[str, set[tuple[str, str]]] = {}
     for line in run("ss", "-Hltnp").stdout.splitlines():
         columns = line.split()
         address, _, port = columns[3].rpartition(":")
@@ -82,38 +95,44 @@ def listeners():
     return {port: sorted(f"{name} (pid {pid})" for name, pid in programs) for port, programs in found.items()}
 
 
-def firewall_state():
+def firewall_state() -> dict[str, bool]:
+    """The same as ``service_state``; its stamp is of the rules a new connection has confirmed."""
     loaded = run("nft", "list", "table", "inet", "postwright").returncode == 0
     want = digest(ETC / "firewall.nft")
     return {
         "active": loaded,
         "enabled": unit_state("postwright-firewall.service").get("UnitFileState") == "enabled",
-        "current": want is not None and text_of(RUN / "firewall.stamp").strip() == want == digest(STATE / "firewall.nft"),
+        "current": want is not None
+        and text_of(RUN / "firewall.stamp").strip() == want == digest(STATE / "firewall.nft"),
         "wanted_here": True,
     }
 
 
-def main():
+def main(request: dict[str, Any]) -> None:
+    """Run the script."""
     try:
-        look()
-    except Exception as error:  # pyinfra keeps to itself what a failed fact wrote
+        answer(**look(request))
+    except Exception as error:  # noqa: BLE001 - pyinfra keeps to itself what a failed fact wrote
         answer(error=f"{type(error).__name__}: {error}")
 
 
-def look():
-    result = {"system": system()} if REQUEST.get("system") else {}
-    if names := REQUEST.get("packages"):
+def look(request: dict[str, Any]) -> dict[str, Any]:
+    """Everything the request asks for."""
+    result: dict[str, Any] = {"system": system()} if request.get("system") else {}
+    if names := request.get("packages"):
         result["packages"] = packages(names)
-    if (paths := REQUEST.get("files")) is not None:
+    if (paths := request.get("files")) is not None:
         known = text_of(ETC / "files").split("\n")[:-1]
         result["managed"] = [path for path in known if os.path.lexists(path)]
-        result["files"] = {path: file_state(path, show) for path, show in {**dict.fromkeys(known, False), **paths}.items()}
+        result["files"] = {
+            path: file_state(path, show=show) for path, show in {**dict.fromkeys(known, False), **paths}.items()
+        }
     result["services"] = {
         service["name"]: firewall_state() if service["name"] == "firewall" else service_state(service)
-        for service in REQUEST.get("services", ())
+        for service in request.get("services", ())
     }
-    if path := REQUEST.get("certificate"):
+    if path := request.get("certificate"):
         result["certificate"] = run("openssl", "x509", "-noout", "-checkend", "0", "-in", path).returncode == 0
-    if REQUEST.get("ports"):
+    if request.get("ports"):
         result["listeners"] = listeners()
-    answer(**result)
+    return result

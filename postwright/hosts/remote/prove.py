@@ -5,19 +5,22 @@ The message is held, read from the queue and removed: nothing is delivered.
 
 from __future__ import annotations
 
-import base64  # noqa: F401
 import re
 import smtplib
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from typing import Any
 
-from common import *  # noqa: F403
+from postwright.hosts.remote.common import answer, fail, run
+
+ACCEPTED = 250
 
 
-def message(domain):
+def message(domain: str, hostname: str) -> EmailMessage:
+    """From the domain to the host itself."""
     mail = EmailMessage()
     mail["From"] = f"postmaster@{domain}"
-    mail["To"] = f"postmaster@{REQUEST['hostname']}"
+    mail["To"] = f"postmaster@{hostname}"
     mail["Subject"] = "postwright proves that this host signs"
     mail["Date"] = formatdate()
     mail["Message-ID"] = make_msgid(domain=domain)
@@ -25,21 +28,21 @@ def message(domain):
     return mail
 
 
-def submit(domain):
-    """The queue id of a message handed to the proof port."""
-    with smtplib.SMTP("127.0.0.1", REQUEST["port"], timeout=30) as client:
+def submit(domain: str, request: dict[str, Any]) -> str:
+    """Hand a message to the proof port; its queue id."""
+    with smtplib.SMTP("127.0.0.1", request["port"], timeout=30) as client:
         client.ehlo_or_helo_if_needed()
         client.mail(f"postmaster@{domain}")
-        client.rcpt(f"postmaster@{REQUEST['hostname']}")
-        code, answer = client.data(message(domain).as_bytes())
+        client.rcpt(f"postmaster@{request['hostname']}")
+        code, answer = client.data(message(domain, request["hostname"]).as_bytes())
     found = re.search(rb"queued as (\S+)", answer)
-    if code != 250 or not found:
+    if code != ACCEPTED or not found:
         fail(f"{domain}: Postfix did not take the message: {code} {answer.decode(errors='replace')}")
     return found[1].decode()
 
 
-def as_sent(queue_id):
-    """The message as it would go out."""
+def as_sent(queue_id: str) -> str:
+    """Take the message, as it would go out, from the queue."""
     shown = run("postcat", "-bhq", queue_id)
     run("postsuper", "-d", queue_id)
     if shown.returncode:
@@ -47,5 +50,6 @@ def as_sent(queue_id):
     return shown.stdout
 
 
-def main():
-    answer(messages={domain: as_sent(submit(domain)) for domain in REQUEST["domains"]})
+def main(request: dict[str, Any]) -> None:
+    """Run the script."""
+    answer(messages={domain: as_sent(submit(domain, request)) for domain in request["domains"]})

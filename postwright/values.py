@@ -1,0 +1,167 @@
+"""The grammar of what an inventory writes as text: names, addresses, networks, paths.
+
+Pure. Each function takes what was written and gives it in its one normal form, or raises ValueError with the reason.
+What comes out is safe in every file it is rendered into: no blanks, quotes or line ends.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+_HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_DNS_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TRUST_ANCHOR = re.compile(r"[A-Za-z0-9.+/= -]+")
+_NAME_LENGTH = 253  # RFC 1035 §2.3.4, as text
+_LOCAL_LENGTH = 64  # RFC 5321 §4.5.3.1.1
+
+
+def host_name(value: str) -> str:
+    """A host or mail domain: lower case, at least two labels, no final dot (RFC 1123 §2.1, RFC 5890 for IDN)."""
+    name = value.strip().removesuffix(".").lower()
+    if not name.isascii():
+        raise ValueError(f"{value!r} is not ASCII; write its A-label form{_a_label(name)}")
+    labels = name.split(".")
+    if len(labels) == 1 or len(name) > _NAME_LENGTH or not all(_HOST_LABEL.fullmatch(label) for label in labels):
+        raise ValueError(f"{value!r} is not a fully qualified host name, such as mail.example.com")
+    if labels[-1].isdigit():
+        raise ValueError(f"{value!r} is an address, not a host name")
+    return name
+
+
+def _a_label(name: str) -> str:
+    try:
+        return f" ({name.encode('idna').decode()!r})"
+    except UnicodeError:
+        return ", which begins with xn--"
+
+
+def dns_name(value: str) -> str:
+    """A name in the DNS, which may hold underscores and have a single label: a zone, a TSIG key."""
+    name = value.strip().removesuffix(".").lower()
+    if len(name) > _NAME_LENGTH or not all(_DNS_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError(f"{value!r} is not a DNS name, such as example.com or 2.0.192.in-addr.arpa")
+    return name
+
+
+def local_part(value: str) -> str:
+    """What stands before the @ (RFC 5321 §4.1.2) without quoting; a # in front would make it a comment in a table."""
+    if len(value) > _LOCAL_LENGTH or value.startswith("#") or not _ATOMS.fullmatch(value):
+        raise ValueError(f"{value!r} cannot stand before the @ of a mail address")
+    return value
+
+
+def email_address(value: str) -> str:
+    """An addr-spec without quoting; the domain in lower case."""
+    local, at, domain = value.strip().rpartition("@")
+    if not at:
+        raise ValueError(f"{value!r} is not a mail address, such as ops@example.com")
+    return f"{local_part(local)}@{host_name(domain)}"
+
+
+def sender(value: str) -> str:
+    """A mail address, or ``@domain`` for every address of a domain."""
+    return "@" + host_name(value[1:]) if value.startswith("@") else email_address(value)
+
+
+def alias(value: str) -> str:
+    """The local part of an alias in lower case, or ``*`` for all others."""
+    return value if value == "*" else local_part(value).lower()
+
+
+def identifier(value: str) -> str:
+    """A name that one part of an inventory gives and another refers to."""
+    if not _IDENTIFIER.fullmatch(value):
+        raise ValueError(f"{value!r} is not a name of lower case letters, digits, - and _")
+    return value
+
+
+def login(value: str) -> str:
+    """What a client logs in with: a mail address or a plain name."""
+    return email_address(value) if "@" in value else identifier(value)
+
+
+def variable(value: str) -> str:
+    """The name of an environment variable. The text is not repeated: it may be the secret itself, put there in error."""
+    if not _VARIABLE.fullmatch(value):
+        raise ValueError("is not the name of a variable, such as POSTWRIGHT_PASSPHRASE; never write the secret here")
+    return value
+
+
+def address(value: Any) -> IPv4Address | IPv6Address:
+    """An IP address without a zone index."""
+    if isinstance(value, IPv4Address | IPv6Address):
+        return value
+    try:
+        if isinstance(value, str) and "%" not in value:
+            return ip_address(value.strip())
+    except ValueError:
+        pass
+    raise ValueError(f"{_short(value)} is not an IP address, such as 192.0.2.10 or 2001:db8::10")
+
+
+def sending_address(value: Any) -> IPv4Address | IPv6Address:
+    """An address mail can come from."""
+    found = address(value)
+    if found.is_loopback or found.is_multicast or found.is_unspecified or found.is_link_local:
+        raise ValueError(f"{found} cannot send mail to others; name the address the world sees")
+    return found
+
+
+def network(value: Any) -> IPv4Network | IPv6Network:
+    """An IP network in CIDR notation without host bits."""
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    if not isinstance(value, str) or "%" in value:
+        raise ValueError(f"{_short(value)} is not a network, such as 192.0.2.0/24")
+    try:
+        return ip_network(value.strip())
+    except ValueError as error:
+        raise ValueError(f"{error}; write a network, such as 192.0.2.0/24") from None
+
+
+def trusted_network(value: Any) -> IPv4Network | IPv6Network:
+    """A network that may relay. All of the Internet would be an open relay."""
+    found = network(value)
+    if found.prefixlen == 0:
+        raise ValueError(f"{found} is everybody: the host would be an open relay; name your own networks")
+    return found
+
+
+def server(value: str) -> str:
+    """A host name or an address."""
+    try:
+        return str(address(value))
+    except ValueError:
+        return host_name(value)
+
+
+def trust_anchor(value: str) -> str:
+    """A DS or DNSKEY record in presentation form."""
+    if not _TRUST_ANCHOR.fullmatch(value):
+        raise ValueError(f"{_short(value)} is not a DS or DNSKEY record on one line")
+    return value
+
+
+def local_path(value: Any) -> Any:
+    """A path on the operator's machine."""
+    if isinstance(value, str) and (not value or not value.isprintable()):
+        raise ValueError(f"{_short(value)} is not a path")
+    return value
+
+
+def hash_path(value: Path) -> Path:
+    """The path of a file with a password hash, not the hash itself, which is not repeated here."""
+    if str(value).startswith(("$", "{")):
+        raise ValueError("is a hash; put it into a file (mode 0600) and name that here")
+    return value
+
+
+def _short(value: Any) -> str:
+    """What was written, if it is text of a readable length; else its kind."""
+    return f"{value!r:.80}" if isinstance(value, str) else f"a value of type {type(value).__name__}"
