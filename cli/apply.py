@@ -39,11 +39,11 @@ def apply(ctx: click.Context, options: Options, yes: bool, force: bool, adopt: b
 
     project = read(options)
     material.require_valid(project)
-    progress = output.Progress(quiet=options.json)
+    progress = output.Progress()
     plan = service.make_plan(project, progress.phase, adopt=adopt)
     progress.done()
     if not options.json:
-        print_plan(plan)
+        print_plan(plan, whole=bool(options.verbose))
     plan.require_safe(force=force)
     if not plan.is_empty and not yes:
         click.confirm("Apply this?", abort=True, err=True)

@@ -30,24 +30,22 @@ def diff_lines(lines: Iterable[str], indent: str = "    ") -> None:
 class Progress:
     """One line per step on stderr; on a terminal the current step stands in place until it is done."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self) -> None:
         self._live = sys.stderr.isatty()
-        self._quiet = quiet
 
     def phase(self, text: str) -> None:
         """A phase of the work begins."""
         self._clear()
-        if not self._quiet:
-            click.secho(f"• {text}", err=True)
+        click.secho(f"• {text}", err=True)
 
     def step(self, text: str) -> None:
         """A step inside it; seen on a terminal only."""
-        if self._live and not self._quiet:
+        if self._live:
             click.echo(f"\r\x1b[2K  {text[:100]}", err=True, nl=False)
 
     def done(self) -> None:
         self._clear()
 
     def _clear(self) -> None:
-        if self._live and not self._quiet:
+        if self._live:
             click.echo("\r\x1b[2K", err=True, nl=False)

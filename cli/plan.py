@@ -17,6 +17,8 @@ from postwright.cli.project import project as read
 def plan(ctx: click.Context, options: Options, adopt: bool, expect_no_changes: bool) -> None:
     """Show what an apply would change, on hosts and in DNS, as a diff. Changes nothing.
 
+    Of files that are not there yet only the names are shown; -v shows their content too.
+
     \b
     Examples:
       postwright plan
@@ -27,12 +29,12 @@ def plan(ctx: click.Context, options: Options, adopt: bool, expect_no_changes: b
 
     project = read(options)
     material.require_valid(project)
-    progress = output.Progress(quiet=options.json)
+    progress = output.Progress()
     found = apply.make_plan(project, progress.phase, adopt=adopt)
     progress.done()
     if options.json:
         output.document(found.to_json())
     else:
-        print_plan(found)
+        print_plan(found, whole=bool(options.verbose))
     if found.dns.conflicts or (expect_no_changes and not found.is_empty):
         ctx.exit(1)

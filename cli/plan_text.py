@@ -10,8 +10,8 @@ from postwright.hosts.plan import HostPlan
 from postwright.plan import FleetPlan
 
 
-def print_plan(plan: FleetPlan) -> None:
-    """Keys, DNS and hosts; one line if nothing would change."""
+def print_plan(plan: FleetPlan, *, whole: bool = False) -> None:
+    """Keys, DNS and hosts; one line if nothing would change. ``whole`` shows the content of new files too."""
     for note in plan.dns.notes:
         click.secho(f"note: {note}", fg="yellow")
     if plan.is_empty:
@@ -26,19 +26,21 @@ def print_plan(plan: FleetPlan) -> None:
         output.heading("DNS")
         output.diff_lines(dns, "  ")
     for host in plan.hosts:
-        _print_host(host)
+        _print_host(host, whole=whole)
     click.echo(_totals(plan))
 
 
-def _print_host(host: HostPlan) -> None:
+def _print_host(host: HostPlan, *, whole: bool) -> None:
     if not host.changes:
         return
     output.heading(f"Host {host.host}")
     if host.packages:
         output.diff_lines([f"+ packages: {', '.join(host.packages)}"], "  ")
     for change in host.files:
-        click.echo(f"  ~ {change.path}: {change.what}")
-        output.diff_lines(change.diff)
+        new = change.what == "new"
+        click.secho(f"  {'+' if new else '~'} {change.path}: {change.what}", fg="green" if new else None)
+        if whole or not new:
+            output.diff_lines(change.diff)
     if host.restarts:
         click.echo(f"  ↻ restarts: {', '.join(host.restarts)}")
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from postwright.cli.options import Options
 from postwright.errors import UsageError
-from postwright.hosts import runner
-from postwright.inventory import Project
+
+if TYPE_CHECKING:
+    from postwright.inventory import Project
 
 
 def project(options: Options) -> Project:
     """The project of -i, or of the only inventory in ``inventories/``."""
+    from postwright.hosts import runner  # noqa: PLC0415 - loaded when needed, so that --help is quick
+
     return runner.read_project(options.inventory or _only_inventory())
 
 

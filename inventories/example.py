@@ -16,10 +16,12 @@ mail_hosts = [
             # "ssh_port": 22,
             # "ssh_key": "~/.ssh/id_ed25519",
             # "ssh_known_hosts_file": "~/.ssh/known_hosts",
+            # "ssh_config_file": "~/.ssh/config",
             # "ssh_strict_host_key_checking": "yes",
             "mail_host": {
-                # Each sending address and the name it says in HELO. A/AAAA, PTR and SPF are made from these pairs. The
-                # first name is the host's own (myhostname); its certificate must be for it.
+                # Each sending address and the name it says in HELO, short for {"ip": …, "helo": …}. A/AAAA, PTR and
+                # SPF are made from these pairs. The first name is the host's own (myhostname); its certificate must
+                # be for it.
                 "addresses": [
                     ("192.0.2.10", "mx1.example.com"),
                     ("2001:db8::10", "mx1.example.com"),

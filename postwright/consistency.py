@@ -1,87 +1,102 @@
 """What no single part of a fleet can know alone: clashes and dangling names between its parts.
 
-Pure. Every function yields ``key path: what is wrong; what to do`` and never stops at the first problem. It is given
-parts that are valid by themselves, so that a typo elsewhere in the inventory does not hide a clash here.
+Pure. Every check yields ``key path: what is wrong; what to do`` and never stops at the first problem. It is given
+parts that are valid by themselves, so that a typo elsewhere in the inventory does not hide a clash here; and it is
+skipped where a part it looks names up in is incomplete, so that one typo is not reported a thousand times.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright.model import Domain, Fleet
+from postwright.model import Address, Fleet
 
-
-def problems(fleet: Fleet) -> Iterator[str]:
-    """All cross-checks of a fleet."""
-    yield from _repeated_addresses(fleet)
-    yield from _repeated_names(fleet)
-    yield from _unmanaged_helo(fleet)
-    yield from _zones_without_provider(fleet)
-    for position, domain in enumerate(fleet.domains):
-        yield from _domain(fleet, domain, f"mail_fleet.domains[{position}] ({domain.name})")
-    yield from _foreign_senders(fleet)
-    yield from _probe(fleet)
+Check = Callable[[Fleet], Iterator[str]]
 
 
-def _repeated(values: Iterable[Hashable]) -> list[Hashable]:
-    return [value for value, count in Counter(values).items() if count > 1]
+def problems(fleet: Fleet, incomplete: Collection[str] = ()) -> Iterator[str]:
+    """All cross-checks of a fleet but those that need one of the ``incomplete`` fields."""
+    for check, needed in _CHECKS.items():
+        if not needed & set(incomplete):
+            yield from check(fleet)
+
+
+def _places(fleet: Fleet) -> Iterator[tuple[str, Address]]:
+    """Every address with the key path it stands at."""
+    for host in fleet.hosts:
+        for position, address in enumerate(host.addresses):
+            yield f"host {host.name}: mail_host.addresses[{position}]", address
 
 
 def _repeated_addresses(fleet: Fleet) -> Iterator[str]:
-    holders: dict[object, list[str]] = {}
+    first: dict[object, str] = {}
+    for place, address in _places(fleet):
+        if first.setdefault(address.ip, place) != place:
+            yield f"{place}: {address.ip} is used already by {first[address.ip]}; an address belongs to one host, once"
+
+
+def _repeated_helo_names(fleet: Fleet) -> Iterator[str]:
+    owners: dict[str, str] = {}
     for host in fleet.hosts:
-        for position, address in enumerate(host.addresses):
-            holders.setdefault(address.ip, []).append(f"host {host.name}: mail_host.addresses[{position}]")
-    for ip, places in holders.items():
-        if len(places) > 1:
-            yield f"{places[1]}: {ip} is used already by {places[0]}; an address belongs to one host, once"
+        for name in dict.fromkeys(address.helo for address in host.addresses):
+            if owners.setdefault(name, host.name) != host.name:
+                yield f"host {host.name}: mail_host.addresses: {name} is the HELO name of host {owners[name]} too; name hosts apart"
 
 
 def _repeated_names(fleet: Fleet) -> Iterator[str]:
-    for name in _repeated(domain.name for domain in fleet.domains):
-        yield f"mail_fleet.domains: {name} stands there more than once; keep one entry"
-    for name in _repeated(zone.name for zone in fleet.zones):
-        yield f"mail_fleet.zones: {name} stands there more than once; keep one entry"
-    for name in _repeated(login.login for login in fleet.logins):
-        yield f"mail_fleet.logins: {name} stands there more than once; keep one entry"
-    owners: dict[str, str] = {}
-    for host in fleet.hosts:
-        for address in host.addresses:
-            owner = owners.setdefault(address.helo, host.name)
-            if owner != host.name:
-                yield f"host {host.name}: mail_host.addresses: {address.helo} is the HELO name of host {owner} too; name hosts apart"
+    yield from _repeated("mail_fleet.domains", (domain.name for domain in fleet.domains))
+    yield from _repeated("mail_fleet.zones", (zone.name for zone in fleet.zones))
+    yield from _repeated("mail_fleet.logins", (login.login for login in fleet.logins))
+
+
+def _repeated(place: str, names: Iterable[Hashable]) -> Iterator[str]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield f"{place}: {name} stands there more than once; keep one entry"
 
 
 def _unmanaged_helo(fleet: Fleet) -> Iterator[str]:
-    for host in fleet.hosts:
-        for position, address in enumerate(host.addresses):
-            if fleet.zone_of(address.helo) is None:
-                yield (
-                    f"host {host.name}: mail_host.addresses[{position}].helo: {address.helo} lies in no zone of "
-                    "mail_fleet.zones; add its zone, or choose a name under one that is there"
-                )
+    for place, address in _places(fleet):
+        if fleet.zone_of(address.helo) is None:
+            yield (
+                f"{place}.helo: {address.helo} lies in no zone of mail_fleet.zones; add its zone, or choose a name "
+                "under one that is there"
+            )
 
 
 def _zones_without_provider(fleet: Fleet) -> Iterator[str]:
     for position, zone in enumerate(fleet.zones):
         if zone.provider not in fleet.providers:
             known = ", ".join(sorted(fleet.providers)) or "none"
-            yield f"mail_fleet.zones[{position}].provider: no provider {zone.provider!r} (there is: {known}); add it to mail_fleet.providers"
+            yield (
+                f"mail_fleet.zones[{position}].provider: no provider {zone.provider!r} (there is: {known}); "
+                "add it to mail_fleet.providers"
+            )
 
 
-def _domain(fleet: Fleet, domain: Domain, place: str) -> Iterator[str]:
-    if fleet.zone_of(domain.name) is None:
-        yield f"{place}: lies in no zone of mail_fleet.zones, so nobody would publish its records; add its zone and a provider"
+def _domains_without_zone(fleet: Fleet) -> Iterator[str]:
+    for position, domain in enumerate(fleet.domains):
+        if fleet.zone_of(domain.name) is None:
+            yield (
+                f"mail_fleet.domains[{position}] ({domain.name}): lies in no zone of mail_fleet.zones, so nobody would "
+                "publish its records; add its zone and a provider"
+            )
+
+
+def _domains_without_hosts(fleet: Fleet) -> Iterator[str]:
     names = {host.name for host in fleet.hosts}
-    for name in domain.hosts or ():
-        if name not in names:
-            yield f"{place}.hosts: no host {name!r} with mail_host data; hosts are {', '.join(sorted(names)) or 'none'}"
-    hosts = fleet.hosts_of(domain)
-    if not hosts:
-        yield f"{place}.hosts: no host sends for it; name one, or remove the domain"
-    if domain.mx == "hosts" and hosts and not any("mx" in host.roles for host in hosts):
-        yield f'{place}.mx: "hosts", but none of its hosts has the role mx; give one the role, or say "keep" or "null"'
+    known = ", ".join(sorted(names)) or "none"
+    for position, domain in enumerate(fleet.domains):
+        place = f"mail_fleet.domains[{position}] ({domain.name})"
+        for name in domain.hosts or ():
+            if name not in names:
+                yield f"{place}.hosts: no host {name!r} with mail_host data (there is: {known}); mend the name"
+        hosts = fleet.hosts_of(domain)
+        if not hosts:
+            yield f"{place}.hosts: no host sends for it; name one, or remove the domain"
+        elif domain.mx == "hosts" and not any("mx" in host.roles for host in hosts):
+            yield f'{place}.mx: "hosts", but none of its hosts has the role mx; give one the role, or say "keep" or "null"'
 
 
 def _foreign_senders(fleet: Fleet) -> Iterator[str]:
@@ -89,7 +104,10 @@ def _foreign_senders(fleet: Fleet) -> Iterator[str]:
     for position, login in enumerate(fleet.logins):
         for sender in login.senders:
             if sender.partition("@")[2] not in ours:
-                yield f"mail_fleet.logins[{position}].senders: {sender} is of no domain in mail_fleet.domains; its mail would go unsigned"
+                yield (
+                    f"mail_fleet.logins[{position}].senders: {sender} is of no domain in mail_fleet.domains; its mail "
+                    "would go unsigned; add the domain, or take the sender away"
+                )
 
 
 def _probe(fleet: Fleet) -> Iterator[str]:
@@ -99,4 +117,32 @@ def _probe(fleet: Fleet) -> Iterator[str]:
     if login is None:
         yield f"mail_fleet.probe.login: no {fleet.probe.login!r} in mail_fleet.logins; add it there"
     elif not {fleet.probe.sender, "@" + fleet.probe.sender.partition("@")[2]} & set(login.senders):
-        yield f"mail_fleet.probe.sender: {login.login} may not send as {fleet.probe.sender}; add it to that login's senders"
+        yield (
+            f"mail_fleet.probe.sender: {login.login} may not send as {fleet.probe.sender}; add it to that login's senders"
+        )
+
+
+def _postmaster_behind_us(fleet: Fleet) -> Iterator[str]:
+    """Our hosts have no mailboxes: they would hand such mail to themselves."""
+    local, _, name = fleet.postmaster.partition("@")
+    domain = next((domain for domain in fleet.domains if domain.name == name and domain.mx == "hosts"), None)
+    if domain and not {local.lower(), "*"} & set(domain.aliases):
+        yield (
+            f"mail_fleet.postmaster: {fleet.postmaster} lies behind these hosts, which have no mailboxes; name one "
+            f"elsewhere, or lead it on with an alias {local!r} of {name}"
+        )
+
+
+# Each with the fields it cannot do without.
+_CHECKS: dict[Check, set[str]] = {
+    _repeated_addresses: set(),
+    _repeated_helo_names: set(),
+    _repeated_names: set(),
+    _unmanaged_helo: {"zones"},
+    _zones_without_provider: {"providers"},
+    _domains_without_zone: {"zones"},
+    _domains_without_hosts: {"hosts"},
+    _foreign_senders: {"domains"},
+    _probe: {"logins", "probe"},
+    _postmaster_behind_us: {"postmaster", "domains"},
+}

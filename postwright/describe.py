@@ -6,7 +6,7 @@ from typing import Any
 
 from postwright import material
 from postwright.dns import zonefile
-from postwright.dns.records import desired, unmanaged_pointers, zone_for
+from postwright.dns.records import Record, desired, unmanaged_pointers, zone_for
 from postwright.hosts.bundles import planned_selector
 from postwright.inventory import Project
 from postwright.model import Host
@@ -66,10 +66,9 @@ def _summary_lines(value: dict[str, Any]) -> list[str]:
 def records(project: Project) -> Described:
     """The records of every zone, as zone files. A domain without a key shows none yet."""
     names = [domain.name for domain in project.fleet.domains]
-    wanted = desired(project.fleet, material.keyring_of(project).public_keys(names))
-    by_zone = {
-        zone.name: [it for it in wanted if zone_for(project.fleet, it.name) == zone] for zone in project.fleet.zones
-    }
+    by_zone: dict[str, list[Record]] = {zone.name: [] for zone in project.fleet.zones}
+    for record in desired(project.fleet, material.keyring_of(project).public_keys(names)):
+        by_zone[zone_for(project.fleet, record.name).name].append(record)
     value = {
         zone: [{"name": it.name, "type": it.type, "ttl": it.ttl, "rdata": it.rdata} for it in found]
         for zone, found in by_zone.items()

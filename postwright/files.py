@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 from postwright.errors import UsageError
+
+
+def located(base: Path, path: Path) -> Path:
+    """A path of the inventory as it is opened: ``~`` is the operator's home, what is relative starts from ``base``."""
+    return base / os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises where there is no such home
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
@@ -22,8 +28,9 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
         temporary.replace(path)
         _sync_directory(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        msg = f"cannot write {path}: {error.strerror}; nothing of it was changed, mend that and run again"
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        msg = f"cannot write {path}: {error.strerror}; what was there is still there, mend that and run again"
         raise UsageError(msg) from None
 
 

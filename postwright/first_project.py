@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
+import re
 import secrets
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -15,62 +16,74 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from postwright import values
 from postwright.errors import UsageError
 from postwright.files import write_atomically
-from postwright.model import email_address, host_name
 
 _DAYS = 90  # a start, not a certificate to live with
+_INVENTORY = Path("inventories/production.py")
 
 
 def create(directory: Path, domain: str, host: str, addresses: tuple[str, ...], postmaster: str | None) -> list[Path]:
     """Write the project below ``directory``; returns the files made. UsageError lists what is wrong or in the way."""
     problems: list[str] = []
-    name = _checked(host_name, domain, "DOMAIN", problems)
-    to = _checked(email_address, postmaster, "--postmaster", problems) if postmaster else None
-    found = [_checked(lambda text: str(ipaddress.ip_address(text)), text, "--address", problems) for text in addresses]
-    files = (
-        {directory / path: content for path, content in _text_files(name, host, found, to).items()}
-        if not problems
-        else {}
-    )
+    name = _checked(values.host_name, domain, "DOMAIN", problems)
+    label = _checked(_host_label, host, "--host", problems)
+    to = _checked(values.email_address, postmaster or "ops@example.net", "--postmaster", problems)
+    if to.endswith(f"@{name}"):
+        problems.append(
+            f"--postmaster: {to} lies behind the hosts to be made, which have no mailboxes; name one elsewhere"
+        )
+    found = [_checked(lambda it: str(values.sending_address(it)), it, "--address", problems) for it in addresses]
     private = directory / "secrets"
-    problems += [f"{path} is there already; move it away, or work on" for path in (*files, private) if path.exists()]
+    taken = [path for path in (directory / _INVENTORY, private) if path.exists()]
+    problems += [f"{path} is there already; move it away, or work on with it" for path in taken]
     if problems:
         raise UsageError("\n".join(problems) + "\nnothing was written")
-    private.mkdir(mode=0o700, parents=True)
-    made = []
-    for path, content in {**files, **_secret_files(private, f"{host}.{name}")}.items():
+    files = {
+        directory / _INVENTORY: _inventory(name, label, list(dict.fromkeys(found)), to),
+        **_secret_files(private, f"{label}.{name}"),
+    }
+    _make_private(private)
+    for path, content in files.items():
         write_atomically(path, content, 0o600 if path.parent == private else 0o644)
-        made.append(path)
-    return made
+    return list(files)
 
 
-def _checked(rule: object, value: str, place: str, problems: list[str]) -> str:
+def _make_private(directory: Path) -> None:
     try:
-        return str(rule(value))  # type: ignore[operator]
+        directory.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise UsageError(f"cannot make {directory}: {error.strerror}; nothing was written") from None
+
+
+def _checked(rule: Callable[[str], str], value: str, place: str, problems: list[str]) -> str:
+    try:
+        return rule(value)
     except ValueError as error:
         problems.append(f"{place}: {error}")
         return value
 
 
-def _text_files(domain: str, host: str, addresses: list[str], postmaster: str | None) -> dict[str, bytes]:
+def _host_label(value: str) -> str:
+    """The first label of the host's name, which is its name in the inventory as well."""
+    return values.host_name(f"{value}.example").removesuffix(".example")
+
+
+def _inventory(domain: str, host: str, addresses: list[str], postmaster: str) -> bytes:
+    """The example with the operator's names in it."""
     text = (resources.files("postwright") / "inventories/example.py").read_text(encoding="utf-8")
-    _, _, rest = text.partition('"""\n\n')
-    text = f'"""The mail fleet of {domain}. `postwright show` says what it means, `postwright plan` what is due."""\n\n{rest}'
-    v4 = [it for it in addresses if ":" not in it]
-    v6 = [it for it in addresses if ":" in it]
+    heading = f'"""The mail fleet of {domain}. `postwright show` says what it means, `postwright plan` what is due."""'
+    text = re.sub(r'\A""".*?"""', heading, text, flags=re.DOTALL)
     if addresses:
-        pairs = "".join(f'                    ("{it}", "{host}.example.com"),\n' for it in [*v4, *v6])
-        start, end = (
-            text.index('                    ("192.0.2.10"'),
-            text.index("                ],\n                # The full chain"),
+        pairs = "".join(f'("{it}", "mx1.example.com"),\n                    ' for it in addresses)
+        text = re.sub(
+            r'\("192\.0\.2\.10", .*?(?=\],)', f"{pairs.rstrip()}\n                ", text, count=1, flags=re.DOTALL
         )
-        text = text[:start] + pairs + text[end:]
         text = text.replace('"ssh_hostname": "192.0.2.10"', f'"ssh_hostname": "{addresses[0]}"')
-        text = text.replace('                {"name": "2.0.192.in-addr.arpa", "provider": "ns1"},\n', "")
-    text = text.replace("ops@example.net", postmaster or "ops@example.net")
-    text = text.replace("mx1", host).replace("example.com", domain)
-    return {"inventories/production.py": text.encode(), ".gitignore": b"secrets/\n.postwright/\n"}
+        text = re.sub(r'\n *\{"name": "2\.0\.192\.in-addr\.arpa"[^\n]*', "", text)
+    said = {"ops@example.net": postmaster, "mx1": host, "example.com": domain}
+    return re.sub("|".join(map(re.escape, said)), lambda found: said[found[0]], text).encode()
 
 
 def _secret_files(private: Path, fqdn: str) -> dict[Path, bytes]:
@@ -89,10 +102,11 @@ def _secret_files(private: Path, fqdn: str) -> dict[Path, bytes]:
 
 def _hashed(password: str) -> bytes:
     """SHA-512 crypt(3); Python has no crypt module any more, OpenSSL is on every machine with SSH."""
-    done = subprocess.run(
-        ["openssl", "passwd", "-6", "-stdin"], input=password.encode(), capture_output=True, check=True
-    )
-    return done.stdout
+    command = ["openssl", "passwd", "-6", "-stdin"]
+    try:
+        return subprocess.run(command, input=password.encode(), capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UsageError(f"cannot run {' '.join(command)}: {error}; install OpenSSL, then run again") from None
 
 
 def _self_signed(fqdn: str) -> tuple[bytes, bytes]:

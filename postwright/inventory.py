@@ -1,24 +1,43 @@
 """Turns what a pyinfra inventory says into a Fleet, or into the list of everything that is wrong with it.
 
-Pure: the inventory file itself is executed by pyinfra (``hosts.runner.read_inventory``); this module sees plain data.
+Pure but for a look whether files are there: the inventory file itself is executed by pyinfra (``hosts.runner``).
 Two keys are ours: ``mail_host`` on a host and ``mail_fleet`` on a group all mail hosts are in. Other keys are
-pyinfra's or the operator's own and are left alone.
+pyinfra's or the operator's own and are left alone. Whatever is written there, the answer is a Project or an
+InventoryError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from postwright import consistency
 from postwright.errors import InventoryError
+from postwright.files import located
 from postwright.model import Fleet, Host, Ssh
+from postwright.wording import described
 
-_LISTS = ("domains", "zones", "logins")
+_SEE = "see inventories/example.py"
+_HOST = TypeAdapter(Host)
+_SSH = TypeAdapter(Ssh)
+_HINTS = {name: hint for name, hint in get_type_hints(Fleet, include_extras=True).items() if name in Fleet.model_fields}
+_PARTS = {name: TypeAdapter(hint) for name, hint in _HINTS.items() if name != "hosts"}
+_ITEMS = {name: TypeAdapter(get_args(_HINTS[name])[0]) for name in ("domains", "zones", "logins")}
+# Stands in for a part that is missing or wrong, so that the cross-checks can look at the rest.
+_EMPTY: dict[str, Any] = {"domains": (), "zones": (), "logins": (), "providers": {}}
+_SSH_KEYS = {
+    "hostname": "ssh_hostname",
+    "user": "ssh_user",
+    "port": "ssh_port",
+    "key": "ssh_key",
+    "known_hosts": "ssh_known_hosts_file",
+    "config": "ssh_config_file",
+    "sudo": "_sudo",
+}
 
 
 @dataclass(frozen=True)
@@ -42,122 +61,137 @@ class Project:
 
     def path(self, path: Path) -> Path:
         """A path of the inventory, made absolute."""
-        return self.base / path.expanduser()
+        return located(self.base, path)
 
 
-def project_of(hosts: list[HostData], inventory: Path) -> Project:
-    """The project an inventory describes; InventoryError lists all that is wrong with it."""
-    found: list[str] = []
+@dataclass
+class _Found:
+    """Problems so far, and the fields of the fleet that are not whole because of them."""
+
+    problems: list[str] = field(default_factory=list)
+    incomplete: set[str] = field(default_factory=set)
+
+    def add(self, part: str, *problems: str) -> None:
+        self.problems += problems
+        self.incomplete.add(part)
+
+
+def project_of(hosts: Iterable[HostData], inventory: Path, clashes: Iterable[str] = ()) -> Project:
+    """The project an inventory describes; InventoryError lists all that is wrong with it.
+
+    ``clashes`` are what ``groups.problems`` found in the file before pyinfra merged its groups.
+    """
+    found = _Found(list(clashes))
     mail_hosts = [host for host in hosts if "mail_host" in host.data]
     if not mail_hosts:
-        found.append("no host has mail_host data; give each mail host its addresses there (see `postwright init`)")
-    valid_hosts = [host for data in mail_hosts if (host := _host(data, found))]
+        found.add("hosts", f"no host has mail_host data; give each mail host its addresses there, {_SEE}")
+    valid_hosts = tuple(host for data in mail_hosts if (host := _host(data, found)))
     fleet = _fleet(_shared_data(mail_hosts, found), valid_hosts, found)
-    found.extend(consistency.problems(fleet))
-    found.extend(_missing_files(fleet, inventory.parent))
-    if found:
-        raise InventoryError(str(inventory), found)
+    found.problems += consistency.problems(fleet, found.incomplete)
+    found.problems += _missing_files(fleet, inventory.parent)
+    if found.problems:
+        raise InventoryError(str(inventory), found.problems)
     return Project(fleet, inventory.absolute())
 
 
-def _host(host: HostData, found: list[str]) -> Host | None:
+def _host(host: HostData, found: _Found) -> Host | None:
+    place = f"host {host.name}: mail_host"
     raw = host.data["mail_host"]
     if not isinstance(raw, Mapping):
-        found.append(f"host {host.name}: mail_host: must be a mapping, is {type(raw).__name__}")
+        found.add("hosts", f"{place}: must be a mapping, is a {type(raw).__name__}; {_SEE}")
         return None
-    known = {"name", "ssh"} & set(raw)
-    found.extend(f"host {host.name}: mail_host.{key}: unknown key; it comes from pyinfra's own data" for key in known)
-    data = {**raw, "name": host.name, "ssh": _ssh(host).model_dump()}
-    return _valid(Host, data, f"host {host.name}: mail_host", found)
+    for key in sorted({"name", "ssh"} & raw.keys()):
+        found.add("hosts", f"{place}.{key}: unknown key; it comes from pyinfra's own data, remove it")
+    ssh = _ssh(host, found)
+    # Its other keys are looked at even if the host cannot be reached as it stands there.
+    data = {**raw, "name": host.name, "ssh": ssh or Ssh(hostname="unknown")}
+    valid: Host | None = _valid(_HOST, data, place, "hosts", found)
+    return valid if ssh else None
 
 
-def _ssh(host: HostData) -> Ssh:
+def _ssh(host: HostData, found: _Found) -> Ssh | None:
     """pyinfra's connection data, for those who use OpenSSH as well (testinfra)."""
-    data = host.data
-    optional = {"key": "ssh_key", "known_hosts": "ssh_known_hosts_file", "config": "ssh_config_file"}
-    return Ssh(
-        hostname=str(data.get("ssh_hostname") or host.name),
-        user=str(data.get("ssh_user") or "root"),
-        port=int(data.get("ssh_port") or 22),
-        sudo=bool(data.get("_sudo")),
-        **{name: Path(data[key]).expanduser().absolute() for name, key in optional.items() if data.get(key)},
+    said = {name: host.data[key] for name, key in _SSH_KEYS.items() if host.data.get(key) is not None}
+    ssh: Ssh | None = _valid(
+        _SSH, {"hostname": host.name, **said}, f"host {host.name}: data", "hosts", found, _SSH_KEYS
     )
+    paths = {name: path for name in ("key", "known_hosts", "config") if (path := getattr(ssh, name, None))}
+    return ssh and ssh.model_copy(update={name: located(Path.cwd(), path) for name, path in paths.items()})
 
 
-def _shared_data(hosts: list[HostData], found: list[str]) -> Mapping[str, Any]:
-    shared = [(host.name, host.data.get("mail_fleet")) for host in hosts]
-    without = [name for name, data in shared if not isinstance(data, Mapping)]
+def _shared_data(hosts: list[HostData], found: _Found) -> Mapping[Any, Any] | None:
+    """What the hosts' mail_fleet says, if it says one thing; None if there is nothing to look at."""
+    shared = {host.name: data for host in hosts if isinstance(data := host.data.get("mail_fleet"), Mapping)}
+    without = [host.name for host in hosts if host.name not in shared]
     if without:
-        found.append(f"host {', '.join(without)}: no mail_fleet mapping; put it on the group all mail hosts are in")
-    present = [(name, data) for name, data in shared if isinstance(data, Mapping)]
-    for name, data in present[1:]:
-        if data != present[0][1]:
-            found.append(
-                f"host {name}: mail_fleet differs from that of host {present[0][0]}; define it once, on a group"
-            )
-    return present[0][1] if present else {}
+        found.add(
+            "hosts", f"host {', '.join(without)}: no mail_fleet mapping; put it on the group all mail hosts are in"
+        )
+    if not shared:
+        return None
+    first, said = next(iter(shared.items()))
+    for name, data in shared.items():
+        if data != said:
+            found.add("hosts", f"host {name}: mail_fleet differs from that of host {first}; define it once, on a group")
+    return said
 
 
-def _fleet(data: Mapping[str, Any], hosts: list[Host], found: list[str]) -> Fleet:
+def _fleet(said: Mapping[Any, Any] | None, hosts: tuple[Host, ...], found: _Found) -> Fleet:
     """A fleet of all parts that are valid; problems of the others go to ``found``."""
-    parts: dict[str, Any] = {}
-    for name, field in Fleet.model_fields.items():
-        if name == "hosts":
-            continue
-        if name not in data:
-            if field.is_required() and data:
-                found.append(f"mail_fleet.{name}: missing; see inventories/example.py")
-            parts[name] = field.get_default() if not field.is_required() else _EMPTY.get(name)
-        elif name in _LISTS and isinstance(data[name], list | tuple):
-            parts[name] = tuple(_items(name, data[name], found))
-        else:
-            parts[name] = _valid(field.annotation, data[name], f"mail_fleet.{name}", found) or _EMPTY.get(name)
-    unknown = set(data) - set(parts)
-    found.extend(
-        f"mail_fleet.{key}: unknown key; keys are {', '.join(sorted(parts))}" for key in sorted(map(str, unknown))
-    )
-    return Fleet.model_construct(hosts=tuple(hosts), **parts)
+    data = said or {}
+    parts = {name: _part(name, data, found, missing_is_told=said is not None) for name in _PARTS}
+    known = ", ".join(sorted(parts))
+    for key in sorted(set(map(str, data)) - set(parts)):
+        found.add("", f"mail_fleet.{key:.80}: unknown key; keys are {known}; remove it or mend its spelling")
+    return Fleet.model_construct(hosts=hosts, **parts)
 
 
-# Stands in for a part that is missing or wrong, so that the cross-checks can look at the rest.
-_EMPTY: dict[str, Any] = {"domains": (), "zones": (), "logins": (), "providers": {}}
+def _part(name: str, data: Mapping[Any, Any], found: _Found, *, missing_is_told: bool) -> Any:
+    described_as = Fleet.model_fields[name]
+    if name not in data and not described_as.is_required():
+        return described_as.get_default()
+    if name not in data:
+        found.add(name, *([f"mail_fleet.{name}: missing; {_SEE}"] if missing_is_told else []))
+        return _EMPTY.get(name)
+    if name in _ITEMS and isinstance(data[name], list | tuple):
+        return tuple(_items(name, data[name], found))
+    value = _valid(_PARTS[name], data[name], f"mail_fleet.{name}", name, found)
+    return _EMPTY.get(name) if name in found.incomplete else value
 
 
-def _items(name: str, values: list[Any] | tuple[Any, ...], found: list[str]) -> Iterator[Any]:
-    annotation = Fleet.model_fields[name].annotation
-    adapter = annotation.__args__[0] if annotation is not None else Any
-    for position, value in enumerate(values):
-        label = f" ({value['name']})" if isinstance(value, Mapping) and "name" in value else ""
-        item = _valid(adapter, value, f"mail_fleet.{name}[{position}]{label}", found)
+def _items(name: str, entries: list[Any] | tuple[Any, ...], found: _Found) -> Iterator[Any]:
+    key = "login" if name == "logins" else "name"
+    for position, entry in enumerate(entries):
+        title = entry.get(key) if isinstance(entry, Mapping) else None
+        label = f" ({title:.80})" if isinstance(title, str) and title.isprintable() else ""
+        item = _valid(_ITEMS[name], entry, f"mail_fleet.{name}[{position}]{label}", name, found)
         if item is not None:
             yield item
 
 
-def _valid(kind: Any, value: Any, place: str, found: list[str]) -> Any:
+def _valid(
+    kind: TypeAdapter[Any], value: Any, place: str, part: str, found: _Found, keys: Mapping[Any, str] | None = None
+) -> Any:
+    """The value made valid, or None and its problems in ``found``; ``keys`` are what the operator calls the fields."""
     try:
-        return TypeAdapter(kind).validate_python(value)
+        return kind.validate_python(value)
     except ValidationError as error:
-        found.extend(_described(place, detail) for detail in error.errors(include_url=False, include_context=False))
+        details = error.errors(include_url=False, include_context=False)
+        found.add(part, *(described(place, detail, keys or {}) for detail in details))
         return None
 
 
-def _described(place: str, detail: Any) -> str:
-    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        return f"{place}{steps}: unknown key; remove it or mend its spelling (see inventories/example.py)"
-    given = "" if detail["type"] == "missing" else f" (given: {detail['input']!r:.80})"
-    return f"{place}{steps}: {detail['msg'].removeprefix('Value error, ')}{given if 'Value error' not in detail['msg'] else ''}"
-
-
 def _missing_files(fleet: Fleet, base: Path) -> Iterator[str]:
-    files = [
-        (f"host {host.name}: mail_host.tls.{part}", getattr(host.tls, part))
-        for host in fleet.hosts
-        for part in ("certificate", "key")
-    ]
-    files += [(f"mail_fleet.logins ({login.login}).password_hash", login.password_hash) for login in fleet.logins]
+    for place, path in _named_files(fleet):
+        if not located(base, path).is_file():
+            yield f"{place}: no file {located(base, path)}; put it there or mend the path"
+
+
+def _named_files(fleet: Fleet) -> Iterator[tuple[str, Path]]:
+    for host in fleet.hosts:
+        yield f"host {host.name}: mail_host.tls.certificate", host.tls.certificate
+        yield f"host {host.name}: mail_host.tls.key", host.tls.key
+    for login in fleet.logins:
+        yield f"mail_fleet.logins ({login.login}).password_hash", login.password_hash
     if fleet.tls_authorities:
-        files.append(("mail_fleet.tls_authorities", fleet.tls_authorities))
-    for place, path in files:
-        if not (base / path.expanduser()).is_file():
-            yield f"{place}: no file {base / path.expanduser()}; put it there or mend the path"
+        yield "mail_fleet.tls_authorities", fleet.tls_authorities

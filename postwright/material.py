@@ -1,23 +1,20 @@
 """Reads what the rendering of hosts needs from the operator's disk: certificates, keys, password hashes.
 
-All problems are collected; private parts are kept in memory only.
+Private parts are kept in memory only.
 """
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from postwright import secret
-from postwright.errors import PostwrightError, UsageError
+from postwright import certificates, secret
+from postwright.errors import UsageError
 from postwright.inventory import Project
 from postwright.keys.keyring import Keyring, load_private_key, require_strength
-from postwright.model import Host
+from postwright.model import Host, SecretSource
 from postwright.services.parts import HostSecrets, SigningKey
 
 
@@ -51,8 +48,7 @@ def _signing_keys(project: Project, host: Host, passphrase: str) -> tuple[Signin
 
 
 def _tls_key(project: Project, host: Host, passphrase: str) -> bytes:
-    private = load_private_key(project.path(host.tls.key), passphrase)
-    return private.private_bytes(  # type: ignore[attr-defined, no-any-return]
+    return load_private_key(project.path(host.tls.key), passphrase).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
@@ -65,74 +61,62 @@ def _password_hashes(project: Project) -> dict[str, str]:
 
 
 def require_valid(project: Project) -> None:
-    """UsageError with every problem of certificates and password files; nothing is connected to."""
+    """UsageError with every problem of the files the inventory names; nothing is connected to.
+
+    Secrets in variables and in the system's keyring are left for the command that needs them.
+    """
     found = [problem for host in project.fleet.hosts for problem in _certificate_problems(project, host)]
     found += [
         problem for login in project.fleet.logins for problem in _hash_problems(project.path(login.password_hash))
     ]
+    found += _secret_problems(project)
     if found:
-        msg = f"{project.inventory}: {len(found)} problem{'s' if len(found) > 1 else ''} in files it names\n"
-        raise UsageError(msg + "\n".join(f"  - {problem}" for problem in found))
+        listed = list(dict.fromkeys(found))
+        count = f"{len(listed)} problem{'' if len(listed) == 1 else 's'}"
+        lines = "\n".join(f"  - {problem}" for problem in listed)
+        raise UsageError(f"{project.inventory}: {count} in files it names\n{lines}")
 
 
 def notes(project: Project) -> list[str]:
     """What is valid but not fit for production yet."""
-    found = []
-    for host in project.fleet.hosts:
-        path = project.path(host.tls.certificate)
-        certificate = x509.load_pem_x509_certificates(path.read_bytes())[0]
-        if certificate.issuer == certificate.subject:
-            found.append(f"{path}: self-signed; clients of {host.name} will refuse it, get one from an authority")
-    return found
+    paths = {host.name: project.path(host.tls.certificate) for host in project.fleet.hosts}
+    return [
+        f"{path}: self-signed; clients of {name} will refuse it, get one from an authority"
+        for name, path in paths.items()
+        if certificates.is_self_signed(path)
+    ]
 
 
 def _certificate_problems(project: Project, host: Host) -> Iterator[str]:
-    path = project.path(host.tls.certificate)
-    try:
-        certificate = x509.load_pem_x509_certificates(path.read_bytes())[0]
-    except (ValueError, OSError) as error:
-        yield f"{path}: not a PEM certificate ({error}); put the full chain there, the host's own first"
-        return
-    now = datetime.now(UTC)
-    if certificate.not_valid_after_utc <= now:
-        yield f"{path}: expired on {certificate.not_valid_after_utc:%Y-%m-%d}; renew it"
-    names = _names(certificate)
-    if not any(_matches(name, host.fqdn) for name in names):
-        yield f"{path}: is for {', '.join(names) or 'no name'}, not for {host.fqdn}; get one for the HELO name of host {host.name}"
-    key = project.path(host.tls.key)
-    if stat.S_IMODE(key.stat().st_mode) & 0o077:
-        yield f"{key}: others can read it; run: chmod 600 {key}"
-    yield from _pair_problems(project, certificate, key)
-
-
-def _pair_problems(project: Project, certificate: x509.Certificate, key: Path) -> Iterator[str]:
-    encoding = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    passphrase = passphrase_of(project) if b"ENCRYPTED" in key.read_bytes() else None
-    try:
-        private = load_private_key(key, passphrase)
-    except PostwrightError as error:
-        yield str(error)
-        return
-    if private.public_key().public_bytes(*encoding) != certificate.public_key().public_bytes(*encoding):  # type: ignore[attr-defined]
-        yield f"{key}: not the key of its certificate; the two must belong together"
-
-
-def _names(certificate: x509.Certificate) -> list[str]:
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return []
-    return extension.value.get_values_for_type(x509.DNSName)
-
-
-def _matches(pattern: str, name: str) -> bool:
-    """RFC 6125 §6.4.3: a wildcard stands for one whole leftmost label."""
-    return pattern.lower() == name or (pattern.startswith("*.") and pattern[2:].lower() == name.partition(".")[2])
+    certificate, key = project.path(host.tls.certificate), project.path(host.tls.key)
+    return certificates.problems(certificate, key, host.fqdn, lambda: passphrase_of(project))
 
 
 def _hash_problems(path: Path) -> Iterator[str]:
-    value = path.read_text(encoding="utf-8").strip()
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        yield f"{path}: others can read it; run: chmod 600 {path}"
-    if not value.startswith(("$5$", "$6$", "$y$", "$2b$", "$2y$", "{")) or "\n" in value:
+    yield from certificates.readable_by_others(path)
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        value = ""
+    if not value.startswith(("$5$", "$6$", "$y$", "$2b$", "$2y$", "{")) or {"\n", ":"} & set(value):
         yield f"{path}: not a password hash; make one with: openssl passwd -6 > {path}"
+
+
+def _secret_problems(project: Project) -> Iterator[str]:
+    for purpose, source in _secrets(project):
+        if source.file:
+            try:
+                value = secret.read(source, project.base, purpose)
+                if source == project.fleet.keys.passphrase:
+                    require_strength(value, str(source))
+            except UsageError as error:
+                yield str(error)
+
+
+def _secrets(project: Project) -> Iterator[tuple[str, SecretSource]]:
+    fleet = project.fleet
+    yield "mail_fleet.keys.passphrase", fleet.keys.passphrase
+    for name, provider in fleet.providers.items():
+        yield f"mail_fleet.providers.{name}.secret", provider.secret
+    if fleet.probe:
+        yield "mail_fleet.probe.password", fleet.probe.password

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from postwright.errors import UsageError
+from postwright.files import located
 from postwright.model import SecretSource
 
 
@@ -16,13 +17,13 @@ def read(source: SecretSource, base: Path, purpose: str) -> str:
     Raises UsageError, naming purpose and place, when it is missing, empty or readable by others.
     """
     if source.file:
-        value = _from_file(base / source.file, purpose)
+        value = _from_file(located(base, source.file), purpose)
     elif source.env:
         value = _from_environment(source.env, purpose)
     else:
         value = _from_keyring(str(source.keyring), purpose)
     if not value:
-        msg = f"{purpose}: {source} is empty"
+        msg = f"{purpose}: {source} is empty; put the secret there"
         raise UsageError(msg)
     return value
 

@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from pydantic import Field, TypeAdapter
 
 from postwright.errors import KeyringError
 from postwright.files import write_atomically
@@ -31,11 +33,14 @@ MINIMUM_PASSPHRASE = 16  # PKCS#8's key derivation is fast, so the passphrase it
 class Key:
     """One key of a domain. ``generated``: not yet seen in DNS by all; ``active``: hosts may sign with it."""
 
-    selector: str
+    selector: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     state: State
     bits: int
     created: str
-    p: str
+    p: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+=*$")]
+
+
+_KEYS = TypeAdapter(tuple[Key, ...])
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,11 @@ class Keyring:
         """All keys of a domain, oldest first."""
         path = self._lifecycle(domain)
         try:
-            return tuple(Key(**key) for key in json.loads(path.read_text(encoding="utf-8"))["keys"])
+            return _KEYS.validate_python(json.loads(path.read_text(encoding="utf-8"))["keys"])
         except FileNotFoundError:
             return ()
         except (OSError, ValueError, KeyError, TypeError) as error:
-            msg = f"{path}: not a lifecycle file ({error}); restore it from version control"
+            msg = f"{path}: not a lifecycle file ({type(error).__name__}); restore it from version control"
             raise KeyringError(msg) from None
 
     def public_keys(self, domains: list[str]) -> tuple[PublicKey, ...]:
@@ -74,7 +79,7 @@ class Keyring:
 
     def _generate(self, domain: str, bits: int, passphrase: str, today: date) -> None:
         private = rsa.generate_private_key(public_exponent=65537, key_size=bits)
-        selector = next_selector(today, self._used_selectors(domain))
+        selector = self.next_selector(domain, today)
         write_atomically(self._pem(domain, selector), _encrypted(private, passphrase), 0o600)
         key = Key(selector, "generated", bits, today.isoformat(), public_text(private.public_key()))
         self._write(domain, (*self.keys(domain), key))
@@ -96,10 +101,10 @@ class Keyring:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
 
-    def _used_selectors(self, domain: str) -> set[str]:
-        """Files count as well: a crash may have left a key that the lifecycle file does not know."""
+    def next_selector(self, domain: str, today: date) -> str:
+        """The selector a key made that day gets. Files count: a crash may have left one the lifecycle does not know."""
         files = {path.stem for path in (self.directory / domain).glob("*.pem")}
-        return files | {key.selector for key in self.keys(domain)}
+        return next_selector(today, files | {key.selector for key in self.keys(domain)})
 
     def _pem(self, domain: str, selector: str) -> Path:
         return self.directory / domain / f"{selector}.pem"
@@ -134,8 +139,8 @@ def _encrypted(private: rsa.RSAPrivateKey, passphrase: str) -> bytes:
     )
 
 
-def load_private_key(path: Path, passphrase: str | None) -> object:
-    """A private key from a PEM file, encrypted or not."""
+def load_private_key(path: Path, passphrase: str | None) -> PrivateKeyTypes:
+    """A private key from a PEM file, encrypted or not. KeyringError, without any of its content, if there is none."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -145,5 +150,5 @@ def load_private_key(path: Path, passphrase: str | None) -> object:
     try:
         return serialization.load_pem_private_key(content, password)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        msg = f"{path}: the passphrase does not open it, or it is damaged; check mail_fleet.keys.passphrase"
+        msg = f"{path}: the passphrase does not open it, or it is damaged; look at mail_fleet.keys.passphrase"
         raise KeyringError(msg) from None

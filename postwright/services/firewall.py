@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+
+from postwright.model import IPNetwork
 from postwright.render import template
+from postwright.services import submission
 from postwright.services.parts import Check, Context, HostFile, Service
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
-    mail_ports = [25] if "mx" in context.host.roles else []
-    mail_ports += [465, 587] if "submission" in context.host.roles else []
+    rules = template("firewall/firewall.nft.j2", context, ports=_ports(context), ssh_from=_ssh_from(context))
     return (
-        HostFile("/etc/postwright/firewall.nft", template("firewall/firewall.nft.j2", context, mail_ports=mail_ports)),
+        HostFile("/etc/postwright/firewall.nft", rules),
         HostFile("/etc/systemd/system/postwright-firewall.service", template("firewall/unit.service.j2", context)),
     )
+
+
+def _ports(context: Context) -> list[int]:
+    """The TCP ports open to everybody."""
+    ports = {25} if "mx" in context.host.roles else set()
+    ports |= {465, 587} if submission.wanted(context) else set()
+    return sorted(ports | set(context.fleet.firewall.extra_tcp))
+
+
+def _ssh_from(context: Context) -> dict[int, list[IPNetwork]]:
+    """The networks SSH may come from by IP version, without overlaps, which nft refuses."""
+    networks = context.fleet.firewall.ssh_from
+    v4 = collapse_addresses(network for network in networks if isinstance(network, IPv4Network))
+    v6 = collapse_addresses(network for network in networks if isinstance(network, IPv6Network))
+    return {4: list(v4), 6: list(v6)}
 
 
 SERVICE = Service(

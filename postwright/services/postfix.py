@@ -14,7 +14,8 @@ PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing w
 def _files(context: Context) -> tuple[HostFile, ...]:
     inbound = _inbound(context)
     values = {
-        "inbound": inbound,
+        # The host's own name is in mydestination, and a name may not be in both.
+        "alias_domains": [domain.name for domain in inbound if domain.name != context.host.fqdn],
         "submission": submission.wanted(context),
         "certificate": tls.CERTIFICATE,
         "key": tls.KEY,
@@ -36,14 +37,12 @@ def _inbound(context: Context) -> list[Domain]:
 def aliases(context: Context, inbound: list[Domain]) -> list[tuple[str, str]]:
     """Address → target. postmaster and abuse are there always (RFC 2142); local part ``*`` is the rest of a domain."""
     to = context.fleet.postmaster
-    own = ("root", "postmaster", "abuse", "MAILER-DAEMON")
-    table = [(f"{local}@{name}", to) for name in (context.host.fqdn, "localhost") for local in own]
+    own = ("root", "postmaster", "abuse", "mailer-daemon")
+    table = {f"{local}@{name}": to for name in (context.host.fqdn, "localhost") for local in own}
     for domain in inbound:
-        entries = {"postmaster": to, "abuse": to, **domain.aliases}
-        table += [
-            (f"{'' if local == '*' else local}@{domain.name}", target) for local, target in sorted(entries.items())
-        ]
-    return table
+        entries = sorted({"postmaster": to, "abuse": to, **domain.aliases}.items())
+        table |= {f"{'' if local == '*' else local}@{domain.name}": target for local, target in entries}
+    return list(table.items())
 
 
 def senders(context: Context) -> list[tuple[str, str]]:

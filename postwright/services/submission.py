@@ -5,7 +5,7 @@ from __future__ import annotations
 from postwright.render import template
 from postwright.services.parts import Check, Context, HostFile, Service
 
-PASSWORDS = "/etc/dovecot/submission.passwd"  # noqa: S105 - a path
+PASSWORDS = "/etc/dovecot/submission.passwd"
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:

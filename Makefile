@@ -1,0 +1,55 @@
+# Everything a contributor types. Each target does its own set-up; nothing needs to be installed before but
+# python3 (3.11 or newer), git and make on Debian.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit test-servers lint format golden docs clean
+
+help:            ## this list
+	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+$(BIN)/postwright: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends python3-venv; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(BIN)/pytest-ready: $(BIN)/postwright
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(BIN)/postwright  ## the main job on real hosts of this machine; KEEP=1 leaves them up
+	@$(SUDO) $(BIN)/python -m postwright.lab.require --install
+	@$(SUDO) $(BIN)/python -m postwright.lab.demo $(if $(KEEP),--keep)
+
+test: $(BIN)/pytest-ready test-servers  ## all tests; those on real hosts need root on Linux
+	@$(SUDO) $(BIN)/python -m postwright.lab.require --install
+	$(SUDO) $(BIN)/python -m pytest
+
+test-servers:    # real name servers for the provider tests, installed without being started
+	@sh tests/provider/install.sh
+
+test-unit: $(BIN)/pytest-ready  ## the tests that need neither root nor servers
+	$(BIN)/python -m pytest tests/unit tests/cli
+
+lint: $(BIN)/pytest-ready  ## what CI would complain about
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(BIN)/pytest-ready  ## mend what can be mended by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+golden: $(BIN)/pytest-ready  ## write the golden files anew; read the diff before you commit it
+	POSTWRIGHT_UPDATE_GOLDEN=1 $(BIN)/python -m pytest tests/unit
+
+docs: $(BIN)/pytest-ready  ## write docs/commands.md anew
+	$(BIN)/python -m postwright.cli.manual > docs/commands.md
+
+clean:           ## remove what the targets above made here
+	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

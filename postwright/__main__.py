@@ -1,0 +1,7 @@
+"""``python -m postwright``."""
+
+from __future__ import annotations
+
+from postwright.cli.main import main
+
+main()
