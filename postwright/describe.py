@@ -7,6 +7,7 @@ from typing import Any
 from postwright import material
 from postwright.dns import zonefile
 from postwright.dns.records import Record, desired, unmanaged_pointers, zone_for
+from postwright.files import content
 from postwright.hosts.bundles import planned_selector
 from postwright.inventory import Project
 from postwright.model import Host
@@ -102,7 +103,7 @@ def files(project: Project, host: Host, release: Release) -> tuple[HostFile, ...
     }
     secrets = HostSecrets(
         signing_keys=tuple(SigningKey(name, selector, b"") for name, selector in selectors.items()),
-        certificate=project.path(host.tls.certificate).read_bytes(),
+        certificate=content(project.path(host.tls.certificate)),
         password_hashes={login.login: "" for login in project.fleet.logins},
     )
     return bundle(Context(project.fleet, host, release, secrets)).files

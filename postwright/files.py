@@ -1,4 +1,4 @@
-"""Writes files of the project so that none is ever half-written, and no secret ever readable by others."""
+"""Reads and writes files of the project: none is ever half-written, and no secret ever readable by others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ def located(base: Path, path: Path) -> Path:
     return base / os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises where there is no such home
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
+def content(path: Path) -> bytes:
+    """What a file holds; UsageError names the path if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}; put it there, or mend its permissions") from None
+
+
+def write_atomically(path: Path, text: bytes, mode: int = 0o644) -> None:
     """Replace ``path`` by rename; ``mode`` holds from the first byte. UsageError names the path if it cannot be done."""
     temporary = path.with_name(f".{path.name}.new")
     try:
@@ -22,7 +30,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
         temporary.unlink(missing_ok=True)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

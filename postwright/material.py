@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from postwright import certificates, secret
 from postwright.errors import UsageError
+from postwright.files import content
 from postwright.inventory import Project
 from postwright.keys.keyring import Keyring, load_private_key, require_strength
 from postwright.model import Host, SecretSource
@@ -33,7 +34,7 @@ def host_secrets(project: Project, host: Host, passphrase: str) -> HostSecrets:
     """Everything private that one host gets."""
     return HostSecrets(
         signing_keys=_signing_keys(project, host, passphrase),
-        certificate=project.path(host.tls.certificate).read_bytes(),
+        certificate=content(project.path(host.tls.certificate)),
         private_key=_tls_key(project, host, passphrase),
         password_hashes=_password_hashes(project),
     )
@@ -55,7 +56,7 @@ def _tls_key(project: Project, host: Host, passphrase: str) -> bytes:
 
 def _password_hashes(project: Project) -> dict[str, str]:
     return {
-        login.login: project.path(login.password_hash).read_text(encoding="utf-8").strip()
+        login.login: content(project.path(login.password_hash)).decode(errors="replace").strip()
         for login in project.fleet.logins
     }
 

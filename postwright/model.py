@@ -22,9 +22,12 @@ DnsName = Annotated[str, AfterValidator(values.dns_name)]
 EmailAddress = Annotated[str, AfterValidator(values.email_address)]
 Identifier = Annotated[str, AfterValidator(values.identifier)]
 LoginName = Annotated[str, AfterValidator(values.login)]
+Sender = Annotated[str, AfterValidator(values.sender)]
+Server = Annotated[str, AfterValidator(values.server)]
 LocalPath = Annotated[Path, BeforeValidator(values.local_path)]
 Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhdw]$", examples=["5d"])]
 Port = Annotated[int, Field(ge=1, le=65535)]
+NotEmpty = AfterValidator(values.not_empty)  # min_length would complain as well of a list whose only item is wrong
 Argument = Annotated[str, Field(pattern=r"^[^\s-]\S*$")]  # safe as an argument of ssh
 
 
@@ -80,7 +83,7 @@ class Host(Strict):
 
     name: str
     ssh: Ssh
-    addresses: tuple[Annotated[Address, BeforeValidator(_address_shorthand)], ...] = Field(min_length=1)
+    addresses: Annotated[tuple[Annotated[Address, BeforeValidator(_address_shorthand)], ...], NotEmpty]
     tls: TlsFiles
     roles: frozenset[Role] = frozenset({"submission", "mx"})
     trusted_networks: tuple[Annotated[IPNetwork, BeforeValidator(values.trusted_network)], ...] = ()
@@ -177,7 +180,7 @@ class Login(Strict):
 
     login: LoginName
     password_hash: Annotated[LocalPath, AfterValidator(values.hash_path)]
-    senders: tuple[Annotated[str, AfterValidator(values.sender)], ...] = Field(min_length=1)
+    senders: Annotated[tuple[Sender, ...], NotEmpty]
 
 
 class Resolver(Strict):
@@ -193,7 +196,7 @@ class Firewall(Strict):
     ``ssh_ports`` are those sshd listens on, which differ from pyinfra's ``ssh_port`` behind a port forwarding.
     """
 
-    ssh_ports: tuple[Port, ...] = Field(default=(22,), min_length=1)
+    ssh_ports: Annotated[tuple[Port, ...], NotEmpty] = (22,)
     ssh_from: tuple[IPNetwork, ...] = ()
     extra_tcp: tuple[Port, ...] = ()
 
@@ -204,9 +207,7 @@ class Policies(Strict):
     message_size: int = Field(default=26_214_400, ge=65_536, description="octets")
     queue_lifetime: Duration = "5d"
     bounce_lifetime: Duration = "5d"
-    time_servers: tuple[Annotated[str, AfterValidator(values.server)], ...] = Field(
-        default=("2.debian.pool.ntp.org",), min_length=1
-    )
+    time_servers: Annotated[tuple[Server, ...], NotEmpty] = ("2.debian.pool.ntp.org",)
 
 
 class Probe(Strict):

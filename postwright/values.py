@@ -162,6 +162,13 @@ def hash_path(value: Path) -> Path:
     return value
 
 
+def not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A list of which at least one is needed."""
+    if not value:
+        raise ValueError("is empty; name at least one")
+    return value
+
+
 def _short(value: Any) -> str:
     """What was written, if it is text of a readable length; else its kind."""
     return f"{value!r:.80}" if isinstance(value, str) else f"a value of type {type(value).__name__}"

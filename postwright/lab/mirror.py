@@ -12,17 +12,16 @@ from pathlib import Path
 
 from postwright.errors import LabError
 
-RELEASE = "trixie"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _APT = Path("/etc/apt")
 
 
-def sources() -> list[str]:
-    """The apt lines of the lab's hosts: release, updates and, where the machine has it, security."""
+def sources(release: str) -> list[str]:
+    """The apt lines of a lab host, for a release's code name: itself, updates and, where the machine has it, security."""
     main, security = _mirrors()
-    lines = [f"deb [signed-by={_KEYRING}] {main} {suite} main" for suite in (RELEASE, f"{RELEASE}-updates")]
+    lines = [f"deb [signed-by={_KEYRING}] {main} {suite} main" for suite in (release, f"{release}-updates")]
     if security:
-        lines.append(f"deb [signed-by={_KEYRING}] {security} {RELEASE}-security main")
+        lines.append(f"deb [signed-by={_KEYRING}] {security} {release}-security main")
     return lines
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from postwright.lab import guest, machine
-from postwright.lab.layout import Layout
+from postwright.lab.layout import TRIXIE, Layout
 from postwright.lab.mirror import sources
 
 _TRY = """
@@ -19,7 +19,7 @@ socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).close()
 
 def unreachable(layout: Layout) -> str | None:
     """Why apt-get will not work inside the lab, or None."""
-    mirror = urlsplit(sources()[0].split()[2])
+    mirror = urlsplit(sources(TRIXIE)[0].split()[2])
     name, port = mirror.hostname or "", mirror.port or (443 if mirror.scheme == "https" else 80)
     if not machine.resolvers():
         return "this machine has no name server a lab host can reach (only loopback): apt-get will not work inside"

@@ -25,13 +25,13 @@ Progress = Callable[[str], None]
 _APART = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
-def base(progress: Progress) -> Path:
-    """The tree of a bare Debian host."""
-    recipe = [_script("base-tree.sh").read_text(), *sources()]
+def base(progress: Progress, release: str = layout.TRIXIE) -> Path:
+    """The tree of a bare Debian host of a release, named by its code name."""
+    recipe = [_script("base-tree.sh").read_text(), *sources(release)]
     tree = layout.CACHE / f"base-{_digest(recipe)}"
     if not tree.exists():
-        progress("building the Debian tree that all hosts share (once, about 40 s)")
-        _build(tree, lambda folder: _run_script("base-tree.sh", folder, *sources()))
+        progress(f"building the Debian tree that hosts of {release} share (once, about 40 s)")
+        _build(tree, lambda folder: _run_script("base-tree.sh", folder, release, *sources(release)))
     return tree
 
 
@@ -54,7 +54,7 @@ def prepare(hosts: Iterable[str], progress: Progress) -> None:
 def lowers(host: str, progress: Progress) -> list[Path]:
     """The trees below a host's own changes, uppermost first."""
     if host in layout.SENDERS:
-        return [base(progress)]
+        return [base(progress, layout.RELEASES.get(host, layout.TRIXIE))]
     return [services(progress), base(progress)]
 
 

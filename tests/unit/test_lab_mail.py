@@ -63,6 +63,7 @@ def lab(tmp_path):
         nameserver="10.78.9.53", resolver=("10.78.9.54", "fd78:0:0:9::54"), trust_anchor="",
         ca_certificate=tmp_path / "ca", tls={}, recipient="probe@bigmail.test",
         submission=Submission(login="app@shop.test", password_file=tmp_path / "password", password_hash_file=tmp_path),
+        passphrase_file=tmp_path / "passphrase",
     )  # fmt: skip
 
 

@@ -1,12 +1,13 @@
 #!/bin/sh -eu
-# The tree all hosts share: a minimal Debian with ssh and python3, as a fresh server has.
-# $1: the folder to make; the other arguments: apt lines. Run in a mount and PID namespace of its own.
+# The tree hosts share: a minimal Debian with ssh and python3, as a fresh server has.
+# $1: the folder to make; $2: the release's code name; the rest: apt lines. Run in a mount and PID namespace of its own.
 
 tree=$1
-shift
+release=$2
+shift 2
 
 # What a first apply installs waits as .deb files, so that a test does not fetch them anew for each fresh host.
-warm="postfix opendkim opendkim-tools dovecot-core dovecot-submissiond unbound dns-root-data chrony nftables"
+warm="postfix opendkim dovecot-core unbound dns-root-data chrony nftables"
 
 mmdebstrap --mode=root --variant=minbase --format=directory --quiet \
   --include=systemd-sysv,dbus,openssh-server,python3,iproute2,ca-certificates \
@@ -17,7 +18,7 @@ mmdebstrap --mode=root --variant=minbase --format=directory --quiet \
   --skip=cleanup/apt/lists,cleanup/apt/cache \
   --customize-hook='chroot "$1" apt-get clean' \
   --customize-hook="chroot \"\$1\" apt-get install -qq --download-only --no-install-recommends $warm" \
-  trixie "$tree" "$@"
+  "$release" "$tree" "$@"
 
 # Every host brings its own; and nothing may take the package lock by the clock.
 rm -f "$tree"/etc/ssh/ssh_host_*
