@@ -39,17 +39,18 @@ def apply(ctx: click.Context, options: Options, yes: bool, force: bool, adopt: b
 
     project = read(options)
     material.require_valid(project)
-    progress = output.Progress()
-    plan = service.make_plan(project, progress.phase, adopt=adopt)
-    progress.done()
-    if not options.json:
-        print_plan(plan, whole=bool(options.verbose))
-    plan.require_safe(force=force)
-    if not plan.is_empty and not yes:
-        click.confirm("Apply this?", abort=True, err=True)
-    landed = service.apply(
-        project, progress.phase, lambda host, step: progress.step(f"{host}: {step}"), adopt=adopt, force=force
-    )
+    progress = output.Progress(verbose=bool(options.verbose))
+    with service.exclusively(project):
+        plan = service.make_plan(project, progress.phase, adopt=adopt)
+        progress.done()
+        if not options.json:
+            print_plan(plan, whole=bool(options.verbose))
+        plan.require_safe(force=force)
+        if not plan.is_empty and not yes:
+            click.confirm("Apply this?", abort=True, err=True)
+        landed = service.apply(
+            project, progress.phase, lambda host, step: progress.step(f"{host}: {step}"), adopt=adopt, force=force
+        )
     progress.done()
     results = run_checks(project, options, progress) if verify_after and not landed.nothing else None
     if options.json:

@@ -28,10 +28,11 @@ def diff_lines(lines: Iterable[str], indent: str = "    ") -> None:
 
 
 class Progress:
-    """One line per step on stderr; on a terminal the current step stands in place until it is done."""
+    """Phases as lines on stderr; on a terminal the current step stands below, elsewhere only ``verbose`` shows steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, verbose: bool = False) -> None:
         self._live = sys.stderr.isatty()
+        self._verbose = verbose
 
     def phase(self, text: str) -> None:
         """A phase of the work begins."""
@@ -39,8 +40,10 @@ class Progress:
         click.secho(f"• {text}", err=True)
 
     def step(self, text: str) -> None:
-        """A step inside it; seen on a terminal only."""
-        if self._live:
+        """A step inside it."""
+        if self._verbose:
+            click.echo(f"  {text}", err=True)
+        elif self._live:
             click.echo(f"\r\x1b[2K  {text[:100]}", err=True, nl=False)
 
     def done(self) -> None:

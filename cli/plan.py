@@ -29,7 +29,7 @@ def plan(ctx: click.Context, options: Options, adopt: bool, expect_no_changes: b
 
     project = read(options)
     material.require_valid(project)
-    progress = output.Progress()
+    progress = output.Progress(verbose=bool(options.verbose))
     found = apply.make_plan(project, progress.phase, adopt=adopt)
     progress.done()
     if options.json:

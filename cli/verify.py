@@ -29,7 +29,7 @@ def verify(ctx: click.Context, options: Options, only: str | None) -> None:
       postwright --json verify > evidence.json
     """
     project = read(options)
-    progress = output.Progress()
+    progress = output.Progress(verbose=bool(options.verbose))
     results = run_checks(project, options, progress, only)
     if options.json:
         output.document(results.to_json())

@@ -7,7 +7,7 @@ with a key the world cannot see. Killed anywhere, the next run goes on from what
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -63,6 +63,11 @@ class Landed:
         }
 
 
+def exclusively(project: Project) -> AbstractContextManager[None]:
+    """Hold the project from plan to apply: ledger and keyring must not change under them. LockedError names who has it."""
+    return project_lock(project.base)
+
+
 def make_plan(project: Project, phase: Phase, *, adopt: bool = False) -> FleetPlan:
     """What an apply would change; reads hosts and zones, changes nothing."""
     names = [domain.name for domain in project.fleet.domains]
@@ -104,12 +109,12 @@ def _interruptible(landed: Landed) -> Iterator[None]:
 def apply(
     project: Project, phase: Phase, step: Callable[[str, str], None], *, adopt: bool = False, force: bool = False
 ) -> Landed:
-    """Bring keys, DNS and hosts to what the inventory says; returns what changed.
+    """Bring keys, DNS and hosts to what the inventory says; returns what changed. To be called ``exclusively``.
 
     Raises LockedError, ProviderError, DeployError or UsageError; each says what had landed before.
     """
     landed = Landed()
-    with project_lock(project.base), _interruptible(landed):
+    with _interruptible(landed):
         fresh = _make_keys(project, phase, landed)
         plan = _publish(project, phase, landed, adopt=adopt, force=force)
         _confirm_keys(project)

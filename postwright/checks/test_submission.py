@@ -135,6 +135,6 @@ def test_wrong_password_is_refused(submission_host: Host, trust: ssl.SSLContext,
     """A wrong password is refused."""
     # Last of all, and tried once: Dovecot makes an address that guesses wait longer and longer.
     with _submission(submission_host, trust) as client:
-        client.user, client.password = project.fleet.logins[0].login, "not the password"  # type: ignore[attr-defined]
+        client.user, client.password = project.fleet.logins[0].login, "not the password"
         with pytest.raises(smtplib.SMTPAuthenticationError):
             client.auth("PLAIN", client.auth_plain)

@@ -12,6 +12,7 @@ monkey.patch_all()
 
 import json  # noqa: E402
 import logging  # noqa: E402
+import signal  # noqa: E402
 import sys  # noqa: E402
 import traceback  # noqa: E402
 from typing import Any  # noqa: E402
@@ -27,6 +28,8 @@ def report(line: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    # Ctrl-C reaches us as well as the parent, which knows what to do about it and ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     request = json.loads(sys.stdin.readline())
     # Nothing that an inventory or pyinfra prints may be taken for an answer.
     sys.stdout = sys.stderr
@@ -35,8 +38,6 @@ def main() -> None:
         report({"result": actions.ACTIONS[request["action"]](request, report)})
     except PostwrightError as error:
         report({"error": type(error).__name__, "text": str(error)})
-    except KeyboardInterrupt:
-        report({"error": "KeyboardInterrupt", "text": ""})
     except Exception:  # noqa: BLE001 - a bug of ours; the parent shows it as one
         report({"error": "bug", "text": traceback.format_exc()})
 

@@ -89,6 +89,7 @@ def _converge_request(bundle: Bundle, differing: list[HostFile], obsolete: list[
             for item in bundle.directories
         ],
         "remove": obsolete,
+        "void": plan.touched_services(bundle, [file.path for file in differing]),
         "checks": [
             {"service": service, "command": check.command, "silent": check.silent} for service, check in bundle.checks
         ],
@@ -125,9 +126,12 @@ def filtering(activation: Activation) -> Commands:
     yield FunctionCommand(_confirm_over_a_new_connection, (), {})
 
 
-def _confirm_over_a_new_connection() -> bool:
-    """True once a connection made after the rules were loaded has confirmed them; else they are taken back."""
-    connector = type(host.connector)(host.state, host)
+def _confirm_over_a_new_connection(state: Any, host: Any) -> bool:
+    """Confirm the rules over a connection made after they were loaded; if none comes about, take them back.
+
+    The parameters' names matter: pyinfra takes notice of what a function returns only if it has these two.
+    """
+    connector = type(host.connector)(state, host)
     try:
         connector.connect()
         done, output = _run(connector, "confirm")

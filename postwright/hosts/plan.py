@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,14 +43,19 @@ class HostPlan:
 def host_plan(bundle: Bundle, seen: Seen) -> HostPlan:
     """Compare; a service restarts if it does not run what will be on disk."""
     files = tuple(file_changes(bundle, seen))
-    touched = {change.path for change in files}
+    touched = touched_services(bundle, (change.path for change in files))
     restarts = tuple(
         activation.title
         for activation in bundle.activations
-        if not runs_as_described(seen["services"][activation.name])
-        or touched & {*activation.stamped, f"/etc/postwright/stamps/{activation.name}"}
+        if activation.name in touched or not runs_as_described(seen["services"][activation.name])
     )
     return HostPlan(bundle.host, missing_packages(bundle, seen), files, restarts)
+
+
+def touched_services(bundle: Bundle, paths: Iterable[str]) -> list[str]:
+    """The services whose configuration these files are; they must be started anew, even if the files end as they were."""
+    changed = set(paths)
+    return [activation.name for activation in bundle.activations if changed & set(activation.stamped)]
 
 
 def missing_packages(bundle: Bundle, seen: Seen) -> tuple[str, ...]:

@@ -61,22 +61,27 @@ def _ask(request: dict[str, Any], report: Report) -> Any:
             raise AssertionError
         process.stdin.write(json.dumps(request, default=str) + "\n")
         process.stdin.close()
-        for line in process.stdout:
-            message = json.loads(line)
-            if "event" in message:
+        try:
+            for line in process.stdout:
+                message = json.loads(line)
+                if "event" not in message:
+                    return _result(message)
                 report(message)
-            elif "error" in message:
-                raise _error(message["error"], message["text"])
-            else:
-                return message["result"]
+        except KeyboardInterrupt:
+            process.terminate()  # what it has begun on a host, the host ends by itself
+            raise
         status = process.wait()
     msg = f"the process that speaks to hosts ended with status {status} and no answer; run again with -v"
     raise errors.DeployError(msg)
 
 
-def _error(kind: str, text: str) -> BaseException:
-    if kind == "KeyboardInterrupt":
-        return KeyboardInterrupt()
+def _result(message: dict[str, Any]) -> Any:
+    if "error" in message:
+        raise _error(message["error"], message["text"])
+    return message["result"]
+
+
+def _error(kind: str, text: str) -> Exception:
     if kind == "InventoryError":
         where, _, rest = text.partition(": ")
         return errors.InventoryError(where, [line.removeprefix("  - ") for line in rest.splitlines()[1:]])

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from postwright.hosts.remote.common import STATE, answer, exclusive, fail, run
+from postwright.hosts.remote.common import RUN, STATE, answer, exclusive, fail, run
 
 TEMPORARY = ".postwright-new-"
 
@@ -107,6 +107,9 @@ def main(request: dict[str, Any]) -> None:
         validate(stage, request)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+    # Before the first rename: what runs until its restart, or is started by others meanwhile, is not what will be there.
+    for service in request["void"]:
+        (RUN / f"{service}.stamp").unlink(missing_ok=True)
     put("", request)
     os.sync()
     lock.close()

@@ -1,0 +1,99 @@
+"""An apply killed at any point of a first run is healed by the next: nothing is half done for good."""
+
+import os
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from operators import kill, lab_operator, leave
+
+from postwright.lab import box, mail
+
+pytestmark = pytest.mark.lab
+
+LABS = ("lab5", "lab6")  # two at a time, one per core
+
+# The line of progress after which the command is killed, and how long after it, in seconds. Between them the points
+# cover keys, DNS, every step on the host, and the proof. (The pause decides where, not whether, the test passes.)
+POINTS = (
+    ("making", 0.05),
+    ("publishing DNS", 0.0),
+    ("publishing DNS", 0.25),
+    ("waiting until", 0.0),
+    ("install packages", 2.0),
+    ("install packages", 12.0),
+    ("put files in place", 0.3),
+    ("put files in place", 1.2),
+    ("keep time", 0.1),
+    ("resolve with", 0.2),
+    ("filter packets", 0.3),
+    ("sign with", 0.3),
+    ("send with", 0.4),
+    ("proving", 0.2),
+)
+
+
+def killed_after(operator, words, seconds):
+    """Start a first apply, and kill it and its children with SIGKILL. True if it was killed in time."""
+    process = operator.start("-v", "apply", "--yes", "--no-verify")
+    drained = threading.Event()
+
+    for line in process.stderr:
+        if words in line:
+            break
+    threading.Thread(target=lambda: (process.stderr.read(), drained.set()), daemon=True).start()
+    time.sleep(seconds)
+    alive = process.poll() is None
+    kill(process)
+    return alive
+
+
+def heal(folder, lab, words, seconds):
+    """One point, from a fresh lab to a third run that changes nothing; a line of what was seen."""
+    (folder / lab).mkdir(exist_ok=True)
+    operator = lab_operator(folder / lab, lab)
+    try:
+        alive = killed_after(operator, words, seconds)
+        operator.run("apply", "--yes", "--no-verify")
+        third = operator.json("apply", "--yes")
+        running = operator.json("verify", "-k", "runs_what_is_on_disk or messages_are_signed")
+        good = mail.exchange(name=lab).good
+        guard = operator.on_host("test -e /usr/sbin/policy-rc.d", check=False).returncode
+        left = operator.on_host(
+            "ls -d /var/lib/postwright/stage-* /etc/postfix/.postwright-new-* 2>/dev/null", check=False
+        )
+    finally:
+        leave(operator)
+    point = f"killed {seconds} s after {words!r}"
+    assert alive, f"{point}: it had ended before it was killed"
+    assert third["changed"] is False, f"{point}: the third run changed {third}"
+    assert running["all_ok"], f"{point}: {running}"
+    assert good, f"{point}: the message does not pass"
+    assert guard != 0, f"{point}: policy-rc.d was left behind"
+    assert left.stdout == "", f"{point}: left {left.stdout}"
+    return point
+
+
+def test_an_apply_killed_anywhere_is_healed_by_the_next_and_the_third_changes_nothing(tmp_path):
+    where = Path.cwd()
+    queue = list(POINTS)
+    random.Random(0).shuffle(queue)  # long and short ones meet by chance, not in step
+    free = list(LABS)
+
+    def one(point):
+        lab = free.pop()
+        try:
+            return heal(tmp_path, lab, *point)
+        finally:
+            free.append(lab)
+
+    with ThreadPoolExecutor(len(LABS)) as pool:
+        healed = list(pool.map(one, queue))
+    os.chdir(where)
+
+    assert len(healed) == len(POINTS) >= 10
+    for lab in LABS:
+        box.down(lab)

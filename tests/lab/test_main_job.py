@@ -1,0 +1,191 @@
+"""From an empty host to a message that passes; and that nothing changes when nothing is due."""
+
+import re
+import subprocess
+import sys
+from email import message_from_string
+from pathlib import Path
+
+import pytest
+
+from postwright.lab import box, mail, state
+from postwright.lab.verdict import verdict
+
+pytestmark = pytest.mark.lab
+
+LAB = "lab8"
+
+
+def files_of(plan):
+    return {change["path"]: change for change in plan["hosts"][0]["files"]}
+
+
+def test_a_plan_for_an_empty_host_names_everything_and_changes_nothing(operator):
+    before = operator.on_host("find /etc -newer /etc/hostname -type f | sort; dpkg -l | wc -l").stdout
+    plan = operator.json("plan")
+
+    assert plan["keys"][0]["domain"] == "shop.test"
+    assert {"postfix", "opendkim", "nftables"} <= set(plan["hosts"][0]["packages"])
+    assert {"/etc/postfix/main.cf", "/etc/opendkim.conf", "/etc/postwright/firewall.nft"} <= set(files_of(plan))
+    assert {change["type"] for zone in plan["dns"]["zones"] for change in zone["additive"]} >= {
+        "A",
+        "AAAA",
+        "MX",
+        "TXT",
+        "PTR",
+    }
+    assert operator.on_host("find /etc -newer /etc/hostname -type f | sort; dpkg -l | wc -l").stdout == before
+    assert operator.run("plan", "--expect-no-changes", check=False).returncode == 1
+
+
+def test_apply_asks_and_does_nothing_when_told_no(operator):
+    done = operator.run("apply", check=False, stdin="n\n")
+
+    assert done.returncode == 1
+    assert operator.on_host("test -e /etc/postfix/main.cf", check=False).returncode != 0
+
+
+def test_apply_makes_a_host_whose_mail_passes_spf_dkim_and_dmarc_over_tls(operator):
+    landed = operator.json("apply", "--yes", "--no-verify")
+
+    assert landed["proven"][0]["domain"] == "shop.test"
+    found = mail.exchange(name=LAB)
+    assert (found.spf, found.dmarc, found.dkim_passed, found.good) == ("pass", "pass", True, True)
+    assert found.dkim[0].selector == landed["proven"][0]["selector"]
+    assert mail.exchange(name=LAB, port=mail.STARTTLS).good
+
+
+def test_outgoing_mail_uses_dane(operator):
+    log = operator.on_host("journalctl -t postfix/smtp -o cat").stdout
+
+    assert re.search(r"Verified TLS connection established to mx\.bigmail\.test", log)
+
+
+def test_a_second_apply_changes_nothing(operator):
+    landed = operator.json("apply", "--yes")
+
+    assert landed["changed"] is False
+    assert (landed["hosts"], landed["zones"], landed["keys"]) == ({}, [], [])
+    assert operator.run("plan", "--expect-no-changes").returncode == 0
+
+
+def test_every_shipped_check_passes(operator):
+    results = operator.json("verify")
+
+    assert results["ok"] >= 25
+    assert (results["failed"], results["unknown"]) == (0, 0)
+
+
+def test_a_check_of_a_stopped_service_fails_and_one_of_a_dead_host_is_not_ok(operator):
+    operator.on_host("systemctl stop opendkim")
+    results = operator.json("verify", "-k", "runs_what_is_on_disk", check=False)
+    operator.on_host("systemctl start opendkim")
+
+    assert {check["where"]: check["outcome"] for check in results["checks"]}["mx1-opendkim"] == "failed"
+
+
+def test_stock_pyinfra_runs_the_same_deploy_and_finds_nothing_to_do(operator):
+    deploy = Path(__file__).parents[2] / "deploys/mail_host.py"
+    done = subprocess.run(
+        [Path(sys.executable).with_name("pyinfra"), "-y", str(operator.inventory), str(deploy)],
+        cwd=operator.folder, env=operator.environment, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Grand total\s+9\s+-\s+-\s+9", done.stdout + done.stderr)
+
+
+def test_drift_is_shown_as_a_diff_and_mended(operator):
+    operator.on_host("sed -i 's/^biff = no/biff = yes/' /etc/postfix/main.cf && chmod 600 /etc/postfix/main.cf")
+    change = files_of(operator.json("plan"))["/etc/postfix/main.cf"]
+    landed = operator.json("apply", "--yes", "--no-verify")
+
+    assert {"-biff = yes", "+biff = no"} <= set(change["diff"])
+    assert landed["hosts"] == {"mx1": ["put files in place", "postfix | send with Postfix"]}
+    assert operator.json("apply", "--yes")["changed"] is False
+
+
+def test_a_file_no_longer_wanted_is_removed(operator):
+    smaller = operator.changed("no-logins", 'fleet["logins"] = []; del fleet["probe"]')
+    smaller.run("apply", "--yes", "--no-verify")
+    gone = operator.on_host("ls /etc/dovecot/submission.passwd", check=False).returncode
+    listening = operator.on_host("ss -Hltn").stdout
+    operator.run("apply", "--yes", "--no-verify")
+
+    assert gone != 0
+    assert ":587 " not in listening
+    assert mail.exchange(name=LAB).good
+
+
+def test_no_secret_appears_in_any_output(operator):
+    operator.on_host("rm -r /etc/postwright/dkim /etc/dovecot/submission.passwd")
+    planned = operator.run("-v", "plan")
+    done = operator.run("-v", "apply", "--yes", "--no-verify")
+    words = planned.stdout + planned.stderr + done.stdout + done.stderr
+
+    assert "PRIVATE KEY" not in words
+    assert "$6$" not in words
+    for name in ("passphrase", "password", "tsig"):
+        secret = (operator.folder.parent / ".lab" / LAB / name).read_text().strip()
+        assert secret not in words
+    journal = operator.on_host("journalctl -o cat").stdout
+    assert "BEGIN PRIVATE" not in journal
+
+
+def test_after_a_reboot_the_host_runs_as_before_and_nothing_is_due(operator):
+    box.stop_host(LAB, "mx1")
+    box.start_host(LAB, "mx1")
+    plan = operator.json("plan")
+
+    assert plan["empty"], plan
+    assert operator.on_host("nft list table inet postwright").returncode == 0
+    assert mail.exchange(name=LAB).good
+
+
+def test_a_configuration_its_program_refuses_never_reaches_the_service(operator):
+    broken = operator.changed("broken", 'fleet["resolver"]["trust_anchors"] = ["not an anchor"]')
+    before = operator.on_host("sha256sum /etc/unbound/unbound.conf; systemctl show -p InvocationID unbound").stdout
+    done = broken.run("apply", "--yes", check=False)
+
+    assert done.returncode == 1
+    assert "resolver refuses its configuration" in done.stderr
+    assert "no file was changed" in done.stderr
+    assert (
+        operator.on_host("sha256sum /etc/unbound/unbound.conf; systemctl show -p InvocationID unbound").stdout == before
+    )
+
+
+def test_a_firewall_that_would_lock_out_takes_itself_back(operator):
+    before = operator.on_host("nft list table inet postwright").stdout
+    narrow = operator.changed("narrow", 'fleet["firewall"] = {"ssh_from": ["192.0.2.0/24"]}')
+    done = narrow.run("apply", "--yes", check=False)
+
+    assert done.returncode == 1
+    assert "they were taken back" in done.stderr
+    assert operator.on_host("nft list table inet postwright").stdout == before
+    assert operator.on_host("systemctl is-active postwright-rollback.timer", check=False).stdout.strip() != "active"
+    assert operator.run("apply", "--yes", "--no-verify").returncode == 0
+    assert operator.json("plan")["empty"]
+
+
+BOUNCE = """
+import pathlib, sys, time
+for _ in range(300):
+    for path in pathlib.Path("/var/mail/lab").rglob("*"):
+        if path.is_file() and "Subject: Undelivered Mail" in path.read_text(errors="replace"):
+            sys.exit(print(path.read_text(errors="replace")))
+    time.sleep(0.1)
+sys.exit(1)
+"""
+
+
+@pytest.mark.usefixtures("operator")
+def test_bounces_are_signed_and_pass_by_the_host_s_own_name():
+    # A domain that does not exist makes our host bounce; the bounce goes to the alias of the sender's domain.
+    mail.send(state.load(LAB), sender="dmarc@shop.test", recipient="nobody@nowhere.test")
+    bounce = message_from_string(box.run(LAB, "receiver", ["python3", "-c", BOUNCE]).stdout)
+    found = verdict(bounce)
+
+    assert "MAILER-DAEMON@mx1.shop.test" in bounce["From"]
+    assert (found.spf, found.dkim_passed, found.dmarc) == ("pass", True, "pass")
+    assert found.dkim[0].domain == "shop.test"
