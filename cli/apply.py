@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from postwright.cli import output
 from postwright.cli.options import Options
 from postwright.cli.project import project as read
+
+if TYPE_CHECKING:  # loads pydantic, which would slow down every --help
+    from postwright.apply import Landed
 
 
 @click.command()
@@ -17,14 +22,14 @@ from postwright.cli.project import project as read
     "--verify/--no-verify",
     "verify_after",
     default=True,
-    help="Run all checks afterwards.  [default: verify, if anything changed]",
+    help="Run all checks afterwards; --verify is the default; nothing is verified if nothing changed.",
 )
 @click.pass_obj
 @click.pass_context
 def apply(ctx: click.Context, options: Options, yes: bool, force: bool, adopt: bool, verify_after: bool) -> None:
-    """Bring keys, DNS and hosts to what the inventory says, in the order that keeps mail flowing.
+    """Bring keys, DNS and hosts to what the inventory says.
 
-    New DNS first; hosts when every name server shows it; a signed message proven; old DNS last. Then all checks. Run
+    In the order that keeps mail flowing: new DNS first; hosts when every name server shows it; a signed message proven; old DNS last. Then all checks. Run
     it again at any time: it changes nothing, or exactly what is due. If it is cut short, run it again.
 
     \b
@@ -52,24 +57,18 @@ def apply(ctx: click.Context, options: Options, yes: bool, force: bool, adopt: b
             project, progress.phase, lambda host, step: progress.step(f"{host}: {step}"), adopt=adopt, force=force
         )
     progress.done()
+    if not options.json:
+        _print_landed(landed)
     results = run_checks(project, options, progress) if verify_after and not landed.nothing else None
     if options.json:
         output.document({**landed.to_json(), "verified": results and results.to_json()})
-    else:
-        _print_landed(landed)
     if results and not results.all_ok:
         ctx.exit(1)
 
 
-def _print_landed(landed: object) -> None:
-    from postwright.apply import Landed  # noqa: PLC0415
-
-    if not isinstance(landed, Landed):
-        raise TypeError
-    changed = sum(len(steps) for steps in landed.hosts.values())
+def _print_landed(landed: Landed) -> None:
     for signature in landed.proven:
         click.echo(f"proven: {signature.host} signs {signature.domain} with {signature.selector}")
-    click.secho(
-        f"{changed} changes on hosts, {len(landed.zones)} zones written in DNS, {len(landed.keys)} keys made.",
-        fg="green",
-    )
+    steps = output.counted(sum(len(steps) for steps in landed.hosts.values()), "step")
+    zones, keys = output.counted(len(landed.zones), "zone"), output.counted(len(landed.keys), "key")
+    click.secho(f"changed: {steps} on hosts, {zones} in DNS; {keys} made", fg="green")

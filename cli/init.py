@@ -28,7 +28,9 @@ from postwright.errors import UsageError
 def init(
     options: Options, domain: str, host_name: str, addresses: tuple[str, ...], postmaster: str | None, directory: Path
 ) -> None:
-    """Write a first project for DOMAIN: an inventory with every key explained, and the secrets it names.
+    """Write a first project for DOMAIN.
+
+    An inventory with every key explained, and the secrets it names.
 
     Nothing that exists is overwritten. Secrets go to secrets/ (mode 0700, kept out of Git by secrets/.gitignore): a
     passphrase for the DKIM keys, a TSIG key, a first login, and a self-signed certificate to start with.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,22 @@ class Commands(click.Group):
         except PostwrightError as error:
             _report(ctx, error)
             ctx.exit(error.exit_status)
+        except (click.Abort, click.ClickException) as error:
+            text = error.format_message() if isinstance(error, click.ClickException) else "aborted; nothing was changed"
+            _report_as_json(ctx.obj or Options(), type(error).__name__, text)
+            raise
 
 
 def _report(ctx: click.Context, error: PostwrightError) -> None:
     options: Options = ctx.obj or Options()
-    click.secho(f"error: {error}", fg="red", err=True)
+    text = "\n".join((str(error), *getattr(error, "__notes__", ())))
+    click.secho(f"error: {text}", fg="red", err=True)
+    _report_as_json(options, type(error).__name__, text)
+
+
+def _report_as_json(options: Options, kind: str, text: str) -> None:
     if options.json:
-        click.echo(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}))
+        click.echo(json.dumps({"error": {"type": kind, "message": text}}))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -69,7 +79,12 @@ def _report(ctx: click.Context, error: PostwrightError) -> None:
     ],
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout; all else goes to stderr.")
-@click.option("-v", "--verbose", count=True, help="Say more on stderr.")
+@click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    help="Say more: steps, content of new files, checks that passed; -vv shows pyinfra's own log.",
+)
 @click.version_option(package_name="postwright")
 @click.pass_context
 def cli(ctx: click.Context, inventory: Path | None, as_json: bool, verbose: int) -> None:
@@ -92,6 +107,8 @@ def cli(ctx: click.Context, inventory: Path | None, as_json: bool, verbose: int)
     Shell completion: eval "$(_POSTWRIGHT_COMPLETE=bash_source postwright)" in ~/.bashrc; zsh and fish likewise.
     """
     ctx.obj = Options(inventory, as_json, verbose)
+    if verbose > 1:
+        os.environ["POSTWRIGHT_VERBOSE"] = "1"  # for the process pyinfra lives in
 
 
 def main() -> None:

@@ -18,19 +18,25 @@ _WIDTH = 100
 
 def manual() -> str:
     """The page, as Markdown: each command with its help, the groups before what is in them."""
-    with click.Context(cli, info_name="postwright", terminal_width=_WIDTH, **cli.context_settings) as context:
-        return "\n".join([_HEADING, *_pages(cli, context)])
+    return "\n".join([_HEADING, *(_section(context) for context in contexts())])
 
 
-def _pages(command: click.Command, context: click.Context) -> Iterator[str]:
-    yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
-    if not isinstance(command, click.Group):
-        return
-    for name in command.list_commands(context):
-        inner = command.get_command(context, name)
-        if inner is not None and not inner.hidden:
-            with click.Context(inner, info_name=name, parent=context, **inner.context_settings) as its_context:
-                yield from _pages(inner, its_context)
+def contexts() -> Iterator[click.Context]:
+    """A context for every command that is shown, in the order of the help."""
+    yield from _below(click.Context(cli, info_name="postwright", terminal_width=_WIDTH, **cli.context_settings))
+
+
+def _below(context: click.Context) -> Iterator[click.Context]:
+    yield context
+    if isinstance(context.command, click.Group):
+        for name in context.command.list_commands(context):
+            command = context.command.get_command(context, name)
+            if command is not None and not command.hidden:
+                yield from _below(click.Context(command, info_name=name, parent=context, **command.context_settings))
+
+
+def _section(context: click.Context) -> str:
+    return f"## {context.command_path}\n\n```text\n{context.command.get_help(context)}\n```\n"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,11 @@ def document(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, default=str))
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 key``, ``2 keys``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def heading(text: str) -> None:
     click.secho(text, bold=True)
 

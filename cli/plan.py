@@ -15,7 +15,9 @@ from postwright.cli.project import project as read
 @click.pass_obj
 @click.pass_context
 def plan(ctx: click.Context, options: Options, adopt: bool, expect_no_changes: bool) -> None:
-    """Show what an apply would change, on hosts and in DNS, as a diff. Changes nothing.
+    """Show as a diff what an apply would change.
+
+    On hosts and in DNS, with old values. Changes nothing.
 
     Of files that are not there yet only the names are shown; -v shows their content too.
 

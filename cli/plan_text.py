@@ -37,15 +37,18 @@ def _print_host(host: HostPlan, *, whole: bool) -> None:
     if host.packages:
         output.diff_lines([f"+ packages: {', '.join(host.packages)}"], "  ")
     for change in host.files:
-        new = change.what == "new"
+        new = change.what in {"new", "directory"}
         click.secho(f"  {'+' if new else '~'} {change.path}: {change.what}", fg="green" if new else None)
         if whole or not new:
             output.diff_lines(change.diff)
+    if host.stops:
+        click.secho(f"  - stops: {', '.join(host.stops)}", fg="red")
     if host.restarts:
         click.echo(f"  ↻ restarts: {', '.join(host.restarts)}")
 
 
 def _totals(plan: FleetPlan) -> str:
-    rrsets = sum(len(zone.net) for zone in plan.dns.zones)
-    hosts = sum(host.changes for host in plan.hosts)
-    return f"\n{len(plan.keys)} keys, {rrsets} RRsets, {hosts} changes on {len(plan.hosts)} host{'s' if len(plan.hosts) != 1 else ''}"
+    rrsets = sum(len(zone.net) for zone in plan.dns.zones) + len(plan.keys)
+    changes = output.counted(sum(host.changes for host in plan.hosts), "change")
+    parts = (output.counted(len(plan.keys), "key"), output.counted(rrsets, "RRset"))
+    return f"\n{', '.join(parts)}, {changes} on {output.counted(len(plan.hosts), 'host')}"

@@ -22,7 +22,9 @@ from postwright.errors import UsageError
 )
 @click.pass_obj
 def show(options: Options, what: str, host_name: str | None, release: str) -> None:
-    """Show what the inventory means: records, files per host, keys. Connects to nothing.
+    """Show the records, files and keys an inventory means.
+
+    Connects to nothing.
 
     WHAT is summary (the default), records (as zone files), files (with their content, secrets left out) or keys.
 

@@ -24,6 +24,7 @@ from postwright.services.tls import CERTIFICATE
 def mail_host(bundle: Bundle) -> None:
     """Everything one host is to have. Written without loops: pyinfra tells operations apart by their lines."""
     operations.packages(name="install packages", names=bundle.packages)
+    operations.unwanted(name="stop what is no longer wanted", bundle=bundle)
     operations.files(name="put files in place", bundle=bundle)
     units = {activation.name: activation for activation in bundle.activations}
     base(activation=units["base"])

@@ -37,7 +37,7 @@ class Landed:
     """What an apply did; filled as it goes, so that it can be told when one is cut short."""
 
     keys: list[str] = field(default_factory=list)
-    zones: list[str] = field(default_factory=list)
+    zones: dict[str, None] = field(default_factory=dict)  # an ordered set
     hosts: dict[str, list[str]] = field(default_factory=dict)
     proven: list[Signature] = field(default_factory=list)
 
@@ -48,7 +48,7 @@ class Landed:
     def told(self) -> str:
         """One line for an operator whose run ended early."""
         parts = [f"new keys for {', '.join(self.keys)}"] if self.keys else []
-        parts += [f"DNS of {', '.join(dict.fromkeys(self.zones))}"] if self.zones else []
+        parts += [f"DNS of {', '.join(self.zones)}"] if self.zones else []
         parts += [f"host {host}: {', '.join(steps)}" for host, steps in self.hosts.items() if steps]
         return "; ".join(parts) or "nothing"
 
@@ -56,7 +56,7 @@ class Landed:
         proven = [{"host": it.host, "domain": it.domain, "selector": it.selector} for it in self.proven]
         return {
             "keys": self.keys,
-            "zones": self.zones,
+            "zones": list(self.zones),
             "hosts": self.hosts,
             "proven": proven,
             "changed": not self.nothing,
@@ -103,7 +103,8 @@ def _interruptible(landed: Landed) -> Iterator[None]:
     except PostwrightError as error:
         if landed.nothing:
             raise
-        raise type(error)(f"{error}\nlanded before: {landed.told()}") from error
+        error.add_note(f"landed before: {landed.told()}")
+        raise
 
 
 def apply(
@@ -125,7 +126,8 @@ def apply(
             landed.proven = prove_signing(project, _key_in_dns(project), tuple(fresh))
         if any(zone.subtractive for zone in plan.zones):
             phase("removing what DNS no longer needs")
-            landed.zones += publish.apply_subtractive(plan, project.fleet, project.base, ledger_of(project))
+            zones = publish.apply_subtractive(plan, project.fleet, project.base, ledger_of(project))
+            landed.zones |= dict.fromkeys(zones)
     return landed
 
 
@@ -156,7 +158,8 @@ def _publish(project: Project, phase: Phase, landed: Landed, *, adopt: bool, for
         plan = _dns_plan(project, adopt=adopt)
         FleetPlan((), plan, ()).require_safe(force=force)
         try:
-            landed.zones += publish.apply_additive(plan, project.fleet, project.base, ledger_of(project))
+            zones = publish.apply_additive(plan, project.fleet, project.base, ledger_of(project))
+            landed.zones |= dict.fromkeys(zones)
             break
         except ZoneMoved:
             if attempt == _TRIES:

@@ -19,7 +19,7 @@ from postwright import consistency
 from postwright.errors import InventoryError
 from postwright.files import located
 from postwright.model import Fleet, Host, Ssh
-from postwright.wording import described
+from postwright.wording import described, one_line
 
 _SEE = "see inventories/example.py"
 _HOST = TypeAdapter(Host)
@@ -38,6 +38,7 @@ _SSH_KEYS = {
     "config": "ssh_config_file",
     "sudo": "_sudo",
 }
+OURS = {"mail_host", "mail_fleet", *_SSH_KEYS.values()}  # what is looked at; all else is nobody's business here
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def project_of(hosts: Iterable[HostData], inventory: Path, clashes: Iterable[str
     found.problems += consistency.problems(fleet, found.incomplete)
     found.problems += _missing_files(fleet, inventory.parent)
     if found.problems:
-        raise InventoryError(str(inventory), found.problems)
+        raise InventoryError(str(inventory), map(one_line, found.problems))
     return Project(fleet, inventory.absolute())
 
 
@@ -131,7 +132,7 @@ def _shared_data(hosts: list[HostData], found: _Found) -> Mapping[Any, Any] | No
         return None
     first, said = next(iter(shared.items()))
     for name, data in shared.items():
-        if data != said:
+        if data is not said and data != said:
             found.add("hosts", f"host {name}: mail_fleet differs from that of host {first}; define it once, on a group")
     return said
 

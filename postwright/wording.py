@@ -34,6 +34,11 @@ def described(place: str, detail: Mapping[str, Any], keys: Mapping[Any, str]) ->
     return f"{path}: {_lower(detail['msg'])}{shown}; mend the value"
 
 
+def one_line(text: str) -> str:
+    """The text with line ends and control characters, which may stand in any key or name, written out."""
+    return "".join(it if it.isprintable() else repr(it)[1:-1] for it in text)
+
+
 def _step(step: object) -> str:
     if isinstance(step, int):
         return f"[{step}]"

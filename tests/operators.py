@@ -79,11 +79,11 @@ def project(folder, lab, host="mx1"):
 
 
 def lab_operator(folder, lab, host="mx1"):
-    """A project on a fresh lab; take it down with ``leave``."""
-    os.chdir(folder)
+    """A project on a fresh lab with this host; take it down with ``leave``."""
+    made = project(folder / "project", lab, host)
     box.down(lab)
-    box.up(lab, hosts=(host, "receiver", "ns"))
-    return project(folder / "project", lab, host)
+    made.run("lab", "up", "--host", host, "--host", "receiver", "--host", "ns")
+    return made
 
 
 def leave(operator):

@@ -46,7 +46,9 @@ def plan(fleet: Fleet, keys: Sequence[PublicKey], base_dir: Path, ledger_dir: Pa
         return diff(zone, Three(base, live, tuple(by_zone[zone]), released(fleet), adopt))
 
     strays = [zone for zone in ledger.zones(ledger_dir) if zone not in providers and ledger.read(ledger_dir, zone)]
-    return DnsPlan(tuple(_all([partial(look, zone) for zone in providers])), tuple(map(_stray, strays)))
+    return DnsPlan(
+        tuple(_all([partial(look, zone) for zone in providers])), tuple(_stray(ledger_dir, zone) for zone in strays)
+    )
 
 
 def apply_additive(
@@ -175,6 +177,6 @@ def _all(jobs: Sequence[Callable[[], T]]) -> list[T]:
     return [future.result() for future in futures]
 
 
-def _stray(zone: str) -> str:
+def _stray(ledger_dir: Path, zone: str) -> str:
     hint = "put the zone back to have them removed, or delete the file to leave them"
-    return f"ledger/{zone}.json holds records we wrote, but the zone is not in the inventory; {hint}"
+    return f"{ledger_dir / zone}.json holds records we wrote, but the zone is not in the inventory; {hint}"

@@ -17,14 +17,15 @@ from postwright.hosts.operations import look
 from postwright.hosts.plan import host_plan, look_request
 from postwright.hosts.remote import package
 from postwright.inventory import Project, project_of
+from postwright.wire import packed
 
 Request = dict[str, Any]
 
 
-def inventory(request: Request, _report: adapter.Report) -> list[dict[str, Any]]:
-    """The hosts of an inventory with their data."""
-    hosts = adapter.host_data(adapter.load_inventory(Path(request["inventory"])))
-    return [{"name": host.name, "data": host.data} for host in hosts]
+def inventory(request: Request, _report: adapter.Report) -> dict[str, Any]:
+    """The hosts of an inventory with their data, packed."""
+    loaded, clashes = adapter.load_inventory(Path(request["inventory"]))
+    return packed(adapter.host_data(loaded), clashes)
 
 
 def plan(request: Request, report: adapter.Report) -> list[dict[str, Any]]:
@@ -81,8 +82,8 @@ def run_script(request: Request, report: adapter.Report) -> dict[str, Any]:
 
 def _project(request: Request) -> tuple[Project, Any]:
     path = Path(request["inventory"])
-    loaded = adapter.load_inventory(path)
-    return project_of(adapter.host_data(loaded), path), loaded
+    loaded, clashes = adapter.load_inventory(path)
+    return project_of(adapter.host_data(loaded), path, clashes), loaded
 
 
 def _names(project: Project) -> set[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import gevent
 import pyinfra
+import pyinfra_cli.inventory
 from pyinfra.api import BaseStateCallback, Config, State
 from pyinfra.api.connect import connect_all, disconnect_all
 from pyinfra.api.exceptions import PyinfraError
@@ -17,9 +18,9 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_config, ctx_host, ctx_state
 from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
-from pyinfra_cli.inventory import make_inventory_from_files
 
-from postwright.errors import DeployError, InventoryError, UsageError
+from postwright import groups
+from postwright.errors import DeployError, InventoryError, PostwrightError, UsageError
 from postwright.hosts.operations import complaints
 from postwright.inventory import HostData
 
@@ -27,20 +28,52 @@ CONNECT_TIMEOUT = 10  # seconds
 Report = Callable[[dict[str, Any]], None]
 
 
-def load_inventory(path: Path) -> Any:
-    """pyinfra's inventory of a file; InventoryError if the file cannot be executed."""
+def load_inventory(path: Path) -> tuple[Any, list[str]]:
+    """pyinfra's inventory of a file, and what it merged there without a word (see ``groups``).
+
+    InventoryError if the file cannot be executed, or makes no inventory at all.
+    """
     if not path.is_file():
         msg = f"no inventory {path}; name one with -i, or make a first project with `postwright init`"
         raise UsageError(msg)
+    names: dict[str, Any] = {}
     try:
-        with ctx_state.use(State()):  # pyinfra notes there which file it executes
-            return make_inventory_from_files(str(path))
+        with ctx_state.use(State()), _noting(names):  # pyinfra notes in its state which file it executes
+            loaded = pyinfra_cli.inventory.make_inventory_from_files(str(path))
+            host_data(loaded)  # where data is no mapping pyinfra fails only here
+            return loaded, groups.problems(names)
     except UnexpectedExternalError as error:
         cause = error.exception
+        if isinstance(cause, PostwrightError):
+            raise cause from None
         line = _line_in(path, cause)
         raise InventoryError(f"{path}{line}", [f"{type(cause).__name__}: {cause}"]) from None
+    except SystemExit:
+        raise InventoryError(str(path), ["it ends the process (SystemExit); an inventory only defines names"]) from None
     except (CliError, PyinfraError, SyntaxError) as error:
         raise InventoryError(str(path), [str(error)]) from None
+    except Exception as error:
+        # pyinfra takes groups to be well formed; if they are, the bug is not the operator's.
+        if problems := groups.problems(names):
+            raise InventoryError(str(path), problems) from error
+        raise
+
+
+@contextmanager
+def _noting(names: dict[str, Any]) -> Iterator[None]:
+    """Notes what the inventory file, the first that pyinfra executes, defines; it is executed once only."""
+    execute = pyinfra_cli.inventory.exec_file
+
+    def noting(filename: str, *arguments: Any, **options: Any) -> dict[str, Any]:
+        found: dict[str, Any] = execute(filename, *arguments, **options)
+        names.update({} if names else found)
+        return found
+
+    pyinfra_cli.inventory.exec_file = noting
+    try:
+        yield
+    finally:
+        pyinfra_cli.inventory.exec_file = execute
 
 
 def _line_in(path: Path, error: BaseException) -> str:
@@ -180,6 +213,6 @@ def _did_change(meta: Any) -> bool:
 
 def _failure(state: State, host: Any) -> str:
     failed = [(title, meta) for title, meta in _completed(state, host) if meta.did_error()]
-    title, words = (failed[-1][0], failed[-1][1].stderr) if failed else ("prepare", "see the log with -v")
+    title, words = (failed[-1][0], failed[-1][1].stderr) if failed else ("prepare", "see the log with -vv")
     text = complaints.pop(host.name, None) or words or "it ended without a word"
     return f"host {host.name}: {title.removeprefix('mail host | ')}: {text}\n  mend the cause and run again, the rest follows"

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from postwright import material
 from postwright.errors import UsageError
 from postwright.inventory import Project
-from postwright.keys.selectors import next_selector
 from postwright.model import Host
 from postwright.services.bundle import Bundle, bundle
 from postwright.services.parts import Context, HostSecrets, Release, SigningKey
@@ -36,5 +35,6 @@ def planned_bundle(project: Project, host: Host, release: Release, passphrase: s
 
 def planned_selector(project: Project, domain: str) -> str:
     """The selector of the key that waits for its confirmation, or of the one an apply would make today."""
-    keys = material.keyring_of(project).keys(domain)
-    return keys[-1].selector if keys else next_selector(datetime.now(UTC).date(), ())
+    keyring = material.keyring_of(project)
+    keys = keyring.keys(domain)
+    return keys[-1].selector if keys else keyring.next_selector(domain, datetime.now(UTC).date())

@@ -12,12 +12,13 @@ monkey.patch_all()
 
 import json  # noqa: E402
 import logging  # noqa: E402
+import os  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 import traceback  # noqa: E402
 from typing import Any  # noqa: E402
 
-from postwright.errors import PostwrightError  # noqa: E402
+from postwright.errors import InventoryError, PostwrightError  # noqa: E402
 from postwright.hosts import actions  # noqa: E402
 
 
@@ -33,9 +34,13 @@ def main() -> None:
     request = json.loads(sys.stdin.readline())
     # Nothing that an inventory or pyinfra prints may be taken for an answer.
     sys.stdout = sys.stderr
-    logging.getLogger("pyinfra").setLevel(logging.INFO if request.get("verbose") else logging.CRITICAL)
+    verbose = bool(os.environ.get("POSTWRIGHT_VERBOSE"))
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    logging.getLogger("pyinfra").setLevel(logging.DEBUG if verbose else logging.CRITICAL)
     try:
         report({"result": actions.ACTIONS[request["action"]](request, report)})
+    except InventoryError as error:
+        report({"error": "InventoryError", "where": error.where, "problems": error.problems})
     except PostwrightError as error:
         report({"error": type(error).__name__, "text": str(error)})
     except Exception:  # noqa: BLE001 - a bug of ours; the parent shows it as one

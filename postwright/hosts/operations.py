@@ -70,6 +70,16 @@ def packages(names: tuple[str, ...]) -> Commands:
 
 
 @operation()
+def unwanted(bundle: Bundle) -> Commands:
+    """Stop and disable services we set up once and that are no longer wanted; before their files go."""
+    units = [activation.unit for activation in plan.still_running(bundle, look(plan.look_request(bundle, show=False)))]
+    if units:
+        yield StringCommand("systemctl", "disable", "--quiet", "--now", *units)
+    else:
+        host.noop("no service runs that is no longer wanted")
+
+
+@operation()
 def files(bundle: Bundle) -> Commands:
     """Bring all files of a host to what they are to be, validated as a set and moved into place by rename."""
     seen = look(plan.look_request(bundle, show=False))

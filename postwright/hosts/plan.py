@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from postwright.services.bundle import Bundle
+from postwright.services.bundle import Activation, Bundle, drop_in
 from postwright.services.parts import HostFile
 
 Seen = Mapping[str, Any]  # one answer of remote/look.py
@@ -30,11 +30,12 @@ class HostPlan:
     packages: tuple[str, ...]
     files: tuple[FileChange, ...]
     restarts: tuple[str, ...]
+    stops: tuple[str, ...] = ()
 
     @property
     def changes(self) -> int:
         """How many single things would change."""
-        return len(self.packages) + len(self.files) + len(self.restarts)
+        return len(self.packages) + len(self.files) + len(self.restarts) + len(self.stops)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -49,13 +50,23 @@ def host_plan(bundle: Bundle, seen: Seen) -> HostPlan:
         for activation in bundle.activations
         if activation.name in touched or not runs_as_described(seen["services"][activation.name])
     )
-    return HostPlan(bundle.host, missing_packages(bundle, seen), files, restarts)
+    stops = tuple(activation.title for activation in still_running(bundle, seen))
+    return HostPlan(bundle.host, missing_packages(bundle, seen), files, restarts, stops)
+
+
+def still_running(bundle: Bundle, seen: Seen) -> list[Activation]:
+    """Services we once set up that are no longer wanted. One somebody else runs here has no drop-in of ours."""
+    ours = (activation for activation in bundle.retired if drop_in(activation) in seen["managed"])
+    states = ((activation, seen["services"][activation.name]) for activation in ours)
+    return [activation for activation, state in states if state["active"] or state["enabled"]]
 
 
 def touched_services(bundle: Bundle, paths: Iterable[str]) -> list[str]:
     """The services whose configuration these files are; they must be started anew, even if the files end as they were."""
     changed = set(paths)
-    return [activation.name for activation in bundle.activations if changed & set(activation.stamped)]
+    return [
+        activation.name for activation in bundle.activations if changed & {*activation.stamped, drop_in(activation)}
+    ]
 
 
 def missing_packages(bundle: Bundle, seen: Seen) -> tuple[str, ...]:
@@ -134,6 +145,6 @@ def look_request(bundle: Bundle, *, show: bool) -> dict[str, Any]:
         "files": {**files, **{directory.path: False for directory in bundle.directories}},
         "services": [
             {"name": activation.name, "unit": activation.unit, "stamped": activation.stamped}
-            for activation in bundle.activations
+            for activation in (*bundle.activations, *bundle.retired)
         ],
     }

@@ -11,7 +11,8 @@ from typing import Any
 
 from postwright import errors
 from postwright.hosts.plan import FileChange, HostPlan
-from postwright.inventory import HostData, Project, project_of
+from postwright.inventory import Project, project_of
+from postwright.wire import unpacked
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -22,8 +23,8 @@ def quiet(_line: dict[str, Any]) -> None:
 
 def read_project(inventory: Path) -> Project:
     """Execute an inventory file and make sense of it; connects to nothing. InventoryError lists all problems."""
-    hosts = _ask({"action": "inventory", "inventory": str(inventory)}, quiet)
-    return project_of([HostData(host["name"], host["data"]) for host in hosts], inventory)
+    hosts, clashes = unpacked(_ask({"action": "inventory", "inventory": str(inventory)}, quiet))
+    return project_of(hosts, inventory, clashes)
 
 
 def plan(project: Project, report: Report = quiet) -> list[HostPlan]:
@@ -33,7 +34,7 @@ def plan(project: Project, report: Report = quiet) -> list[HostPlan]:
 
 def _host_plan(data: dict[str, Any]) -> HostPlan:
     files = tuple(FileChange(item["path"], item["what"], tuple(item["diff"])) for item in data["files"])
-    return HostPlan(data["host"], tuple(data["packages"]), files, tuple(data["restarts"]))
+    return HostPlan(data["host"], tuple(data["packages"]), files, tuple(data["restarts"]), tuple(data["stops"]))
 
 
 def apply(project: Project, report: Report = quiet) -> dict[str, list[str]]:
@@ -71,19 +72,20 @@ def _ask(request: dict[str, Any], report: Report) -> Any:
             process.terminate()  # what it has begun on a host, the host ends by itself
             raise
         status = process.wait()
-    msg = f"the process that speaks to hosts ended with status {status} and no answer; run again with -v"
+    msg = f"the process that speaks to hosts ended with status {status} and no answer; run again with -vv"
     raise errors.DeployError(msg)
 
 
 def _result(message: dict[str, Any]) -> Any:
     if "error" in message:
-        raise _error(message["error"], message["text"])
+        raise _error(message)
     return message["result"]
 
 
-def _error(kind: str, text: str) -> Exception:
+def _error(message: dict[str, Any]) -> Exception:
+    """The child's error as what it was there."""
+    kind = message["error"]
     if kind == "InventoryError":
-        where, _, rest = text.partition(": ")
-        return errors.InventoryError(where, [line.removeprefix("  - ") for line in rest.splitlines()[1:]])
+        return errors.InventoryError(message["where"], message["problems"])
     known = getattr(errors, kind, None)
-    return known(text) if known else RuntimeError(f"bug in postwright:\n{text}")
+    return known(message["text"]) if known else RuntimeError(f"bug in postwright:\n{message['text']}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.context import host, inventory
 
 from postwright import material
+from postwright.errors import PostwrightError
 from postwright.hosts.adapter import host_data
 from postwright.hosts.bundles import ready_bundle
 from postwright.hosts.operations import look
@@ -17,9 +19,12 @@ from postwright.services.bundle import Bundle
 
 def current_bundle() -> Bundle:
     """What pyinfra's current host is to have. Paths of the inventory are relative to its file, as everywhere."""
-    project = project_of(host_data(inventory), _inventory_file())
     release = look({"system": True})["system"]["release"]
-    return ready_bundle(project, project.fleet.host(host.name), release, material.passphrase_of(project))
+    try:
+        project = project_of(host_data(inventory), _inventory_file())
+        return ready_bundle(project, project.fleet.host(host.name), release, material.passphrase_of(project))
+    except PostwrightError as error:
+        raise PyinfraError(str(error)) from None  # the kind pyinfra prints without a traceback
 
 
 def _inventory_file() -> Path:

@@ -18,9 +18,10 @@ CACHE = Path("/var/cache/postwright/lab")
 
 MACHINE = 1
 RESOLVER = 54
-LAST_BYTE = {"mx1": 10, "mx2": 11, "mx12": 12, "receiver": 20, "ns": 53}
+LAST_BYTE = {"mx1": 10, "mx2": 11, "mx3": 13, "mx12": 12, "receiver": 20, "ns": 53}
 HOSTS = tuple(LAST_BYTE)
-SENDERS = ("mx1", "mx2", "mx12")
+SENDERS = ("mx1", "mx2", "mx3", "mx12")
+INSTALLED = "mx3"  # the one whose packages are there already, so that trials need not wait for apt
 DEFAULT_HOSTS = ("mx1", "receiver", "ns")
 TRIXIE, BOOKWORM = "trixie", "bookworm"
 RELEASES = {"mx12": BOOKWORM}  # all others are Debian 13

@@ -14,6 +14,11 @@ from postwright.lab.shared import NAMESPACES
 
 _NAT = """
 table inet {table} {{
+  # What is sent here is practice: no mail leaves the machine, whatever address it is for.
+  chain forward {{
+    type filter hook forward priority filter; policy accept;
+    ip saddr {network} oifname != "pw*" tcp dport 25 reject
+  }}
   chain postrouting {{
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr {network} oifname != "pw*" masquerade

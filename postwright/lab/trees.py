@@ -37,11 +37,20 @@ def base(progress: Progress, release: str = layout.TRIXIE) -> Path:
 
 def services(progress: Progress) -> Path:
     """The layer with the programs of the name server and the receiver, on top of the base tree."""
+    return _layer("services", "the name server and the receiving mail server", progress)
+
+
+def installed(progress: Progress) -> Path:
+    """The layer with the packages an apply installs, none of them configured."""
+    return _layer("installed", "what an apply installs", progress)
+
+
+def _layer(name: str, what: str, progress: Progress) -> Path:
     below = base(progress)
-    layer = layout.CACHE / f"services-{_digest([_script('services-tree.sh').read_text(), below.name])}"
+    layer = layout.CACHE / f"{name}-{_digest([_script(f'{name}-tree.sh').read_text(), below.name])}"
     if not layer.exists():
-        progress("installing the name server and the receiving mail server (once, about 20 s)")
-        _build(layer, lambda folder: _run_script("services-tree.sh", below, folder), part="upper")
+        progress(f"installing {what} (once, about 20 s)")
+        _build(layer, lambda folder: _run_script(f"{name}-tree.sh", below, folder), part="upper")
     return layer
 
 
@@ -53,6 +62,8 @@ def prepare(hosts: Iterable[str], progress: Progress) -> None:
 
 def lowers(host: str, progress: Progress) -> list[Path]:
     """The trees below a host's own changes, uppermost first."""
+    if host == layout.INSTALLED:
+        return [installed(progress), base(progress)]
     if host in layout.SENDERS:
         return [base(progress, layout.RELEASES.get(host, layout.TRIXIE))]
     return [services(progress), base(progress)]

@@ -32,6 +32,7 @@ class Bundle:
     files: tuple[HostFile, ...]
     checks: tuple[tuple[str, Check], ...]
     activations: tuple[Activation, ...]
+    retired: tuple[Activation, ...] = ()
 
 
 def bundle(context: Context) -> Bundle:
@@ -49,25 +50,40 @@ def bundle(context: Context) -> Bundle:
         files=(*files, HostFile(MANIFEST, manifest.encode())),
         checks=tuple((service.name, check) for service in wanted for check in service.checks),
         activations=activations,
+        retired=tuple(_unwanted(service, context) for service in SERVICES if service.unit and service not in wanted),
     )
 
 
+def _unwanted(service: Service, context: Context) -> Activation:
+    """The unit of a service this host is not to have; it is stopped if it was us who set it up."""
+    return Activation(service.name, service.title, _unit(service, context), (), "true")
+
+
 def _activation(service: Service, context: Context, own: dict[str, tuple[HostFile, ...]]) -> Activation:
-    if service.unit is None:
-        raise AssertionError(service.name)
     parts = [service.name, *(name for name in service.uses if name in own)]
     stamped = tuple(file.path for part in parts for file in own[part])
-    return Activation(service.name, service.title, service.unit(context.release), stamped, service.ready)
+    return Activation(service.name, service.title, _unit(service, context), stamped, service.ready)
+
+
+def _unit(service: Service, context: Context) -> str:
+    if service.unit is None:
+        raise AssertionError(service.name)
+    return service.unit(context.release)
 
 
 def _stamp_files(activation: Activation) -> tuple[HostFile, HostFile]:
     """Every start of the unit, whoever starts it, notes the digest of the configuration it starts with."""
     listing = "".join(f"{path}\n" for path in activation.stamped)
-    drop_in = (
+    text = (
         "# postwright decides from this stamp whether the service runs what is on disk.\n"
         f"[Service]\nExecStartPre=+/etc/postwright/stamp {activation.name}\n"
     )
     return (
         HostFile(f"{STAMPS}/{activation.name}", listing.encode()),
-        HostFile(f"/etc/systemd/system/{activation.unit}.d/postwright-stamp.conf", drop_in.encode()),
+        HostFile(drop_in(activation), text.encode()),
     )
+
+
+def drop_in(activation: Activation) -> str:
+    """The file that makes the unit write its stamp."""
+    return f"/etc/systemd/system/{activation.unit}.d/postwright-stamp.conf"

@@ -1,8 +1,5 @@
 """A project on a fresh lab for a module of tests."""
 
-import os
-from pathlib import Path
-
 import pytest
 from operators import lab_operator, leave
 
@@ -10,9 +7,7 @@ from operators import lab_operator, leave
 @pytest.fixture(scope="module")
 def operator(request, tmp_path_factory):
     """A fresh lab for the module; LAB and HOST in the module say which."""
-    where = Path.cwd()
     host = getattr(request.module, "HOST", "mx1")
     made = lab_operator(tmp_path_factory.mktemp("operator"), request.module.LAB, host)
     yield made
     leave(made)
-    os.chdir(where)

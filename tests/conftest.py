@@ -1,0 +1,9 @@
+"""For all tests: hypothesis asserts no times, and in CI it finds the same examples every time."""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")

@@ -1,0 +1,177 @@
+"""The plan of a host says what an apply would do to it: all of that, nothing else, and no secret."""
+
+import json
+from hashlib import sha256
+
+import pytest
+from support import context
+
+from postwright.hosts.plan import host_plan, look_request, runs_as_described
+from postwright.services.bundle import bundle
+
+MAIN_CF = "/etc/postfix/main.cf"
+TLS_KEY = "/etc/postwright/tls/key.pem"
+
+
+@pytest.fixture
+def wanted(tmp_path):
+    return bundle(context(tmp_path))
+
+
+def state(content, mode, owner, group, **more):
+    return {
+        "mode": mode,
+        "owner": owner,
+        "group": group,
+        "regular": True,
+        "directory": False,
+        "sha256": sha256(content).hexdigest(),
+        "text": content.decode(),
+        **more,
+    }
+
+
+@pytest.fixture
+def seen(wanted):
+    """A host that is as described; tests change it."""
+    files = {it.path: state(it.content, it.mode, it.owner, it.group) for it in wanted.files}
+    directories = {it.path: state(b"", it.mode, it.owner, it.group, regular=False) for it in wanted.directories}
+    running = {"enabled": True, "active": True, "current": True, "wanted_here": True}
+    return {
+        "packages": dict.fromkeys(wanted.packages, "1.0"),
+        "files": files | directories,
+        "managed": list(files),
+        "services": {it.name: dict(running) for it in wanted.activations},
+    }
+
+
+def only_change(wanted, seen):
+    (change,) = host_plan(wanted, seen).files
+    return change
+
+
+def test_a_host_that_is_as_described_has_an_empty_plan(wanted, seen):
+    plan = host_plan(wanted, seen)
+    assert (plan.host, plan.packages, plan.files, plan.restarts) == ("mx1", (), (), ())
+    assert plan.changes == 0
+
+
+def test_an_empty_host_gets_everything(wanted, seen):
+    off = {"enabled": False, "active": False, "current": False, "wanted_here": True}
+    seen |= {"packages": {}, "files": {}, "managed": [], "services": dict.fromkeys(seen["services"], off)}
+    plan = host_plan(wanted, seen)
+    assert plan.packages == wanted.packages
+    assert {change.path for change in plan.files if change.what == "new"} == {it.path for it in wanted.files}
+    assert {change.path for change in plan.files if change.what == "directory"} == {
+        it.path for it in wanted.directories
+    }
+    assert plan.restarts == tuple(it.title for it in wanted.activations)
+    assert plan.changes == len(plan.packages) + len(plan.files) + len(plan.restarts)
+
+
+def test_a_missing_package_is_named(wanted, seen):
+    del seen["packages"]["opendkim"]
+    assert host_plan(wanted, seen).packages == ("opendkim",)
+
+
+def test_a_changed_file_is_shown_as_a_diff_and_its_service_restarts(wanted, seen):
+    old = next(it.content for it in wanted.files if it.path == MAIN_CF).replace(b"biff = no", b"biff = yes")
+    seen["files"][MAIN_CF] = state(old, 0o644, "root", "root")
+    change = only_change(wanted, seen)
+    assert (change.path, change.what) == (MAIN_CF, "changed")
+    assert change.diff[:2] == ("--- a/etc/postfix/main.cf", "+++ b/etc/postfix/main.cf")
+    assert [line for line in change.diff[2:] if line[0] in "+-"] == ["-biff = yes", "+biff = no"]
+    assert host_plan(wanted, seen).restarts == ("Postfix",)
+
+
+def test_a_new_file_is_shown_whole(wanted, seen):
+    del seen["files"][MAIN_CF]
+    change = only_change(wanted, seen)
+    assert change.what == "new"
+    assert "+myhostname = mx1.example.com" in change.diff
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ({"mode": 0o666}, "0666 root:root becomes 0644 root:root"),
+        ({"owner": "nobody"}, "0644 nobody:root becomes 0644 root:root"),
+        ({"group": "postfix"}, "0644 root:postfix becomes 0644 root:root"),
+        ({"regular": False}, "replaces what is no regular file"),
+    ],
+)
+def test_permissions_and_kind_of_a_file_count_as_well(wanted, seen, wrong, what):
+    seen["files"][MAIN_CF] |= wrong
+    assert only_change(wanted, seen).what == what
+
+
+@pytest.mark.parametrize("wrong", [None, {"mode": 0o755}, {"owner": "root"}])
+def test_a_directory_that_is_missing_or_open_is_told(wanted, seen, wrong):
+    path = "/etc/postwright/dkim/example.com"
+    seen["files"][path] = wrong and seen["files"][path] | wrong
+    assert (only_change(wanted, seen).path, only_change(wanted, seen).what) == (path, "directory")
+
+
+def test_a_secret_file_is_told_and_its_content_never_shown(wanted, seen):
+    for it in wanted.files:
+        if it.secret:
+            seen["files"][it.path] = state(b"old secret", it.mode, it.owner, it.group)
+    plan = host_plan(wanted, seen)
+    secret = {it.path for it in wanted.files if it.secret}
+    assert {change.path for change in plan.files} == secret
+    assert {change.diff for change in plan.files} == {("(secret: not shown)",)}
+    for text in (json.dumps(plan.to_json()), repr(plan)):
+        assert "old secret" not in text
+        assert "private" not in text.replace("/etc/postwright", "")
+        assert "$6$" not in text
+
+
+def test_the_host_is_never_asked_for_the_text_of_a_secret(wanted):
+    asked = look_request(wanted, show=True)["files"]
+    assert asked[MAIN_CF] is True
+    assert not any(asked[it.path] for it in wanted.files if it.secret)
+    assert not any(look_request(wanted, show=False)["files"].values())
+
+
+def test_the_question_asks_for_all_the_plan_needs(wanted):
+    asked = look_request(wanted, show=True)
+    assert set(asked["packages"]) == set(wanted.packages)
+    assert set(asked["files"]) == {it.path for it in (*wanted.files, *wanted.directories)}
+    assert {it["name"]: it["stamped"] for it in asked["services"]} == {it.name: it.stamped for it in wanted.activations}
+
+
+def test_a_file_of_an_earlier_apply_is_removed_and_a_foreign_one_is_not(wanted, seen):
+    seen["managed"].append("/etc/postwright/dkim/old.example/s1.pem")
+    seen["files"]["/etc/postfix/foreign"] = state(b"", 0o644, "root", "root")
+    change = only_change(wanted, seen)
+    assert (change.path, change.what) == ("/etc/postwright/dkim/old.example/s1.pem", "removed")
+
+
+@pytest.mark.parametrize("wrong", ["enabled", "active", "current"])
+def test_a_service_that_does_not_run_what_is_on_disk_restarts_though_no_file_changes(wanted, seen, wrong):
+    seen["services"]["opendkim"][wrong] = False
+    plan = host_plan(wanted, seen)
+    assert plan.files == ()
+    assert plan.restarts == ("DKIM signer",)
+    assert plan.changes == 1
+
+
+def test_a_unit_that_the_container_refuses_is_not_started_again_and_again(wanted, seen):
+    seen["services"]["base"] |= {"active": False, "current": False, "wanted_here": False}
+    assert host_plan(wanted, seen).changes == 0
+
+
+def test_a_unit_that_the_container_refuses_is_still_to_be_enabled():
+    assert not runs_as_described({"enabled": False, "active": False, "current": False, "wanted_here": False})
+
+
+def test_a_new_certificate_restarts_postfix_alone(wanted, seen):
+    seen["files"][TLS_KEY] |= {"sha256": "0" * 64}
+    assert host_plan(wanted, seen).restarts == ("Postfix",)
+
+
+def test_a_plan_is_plain_data(wanted, seen):
+    del seen["files"][MAIN_CF]
+    plain = json.loads(json.dumps(host_plan(wanted, seen).to_json()))
+    assert plain["files"][0]["path"] == MAIN_CF
+    assert plain["restarts"] == ["Postfix"]
