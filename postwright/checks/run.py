@@ -64,12 +64,17 @@ def run(project: Project, only: str | None, report: Callable[[str], None]) -> Re
 
 def _collect(document: Path, only: str | None, report: Callable[[str], None]) -> Results:
     command = [sys.executable, "-m", "postwright.checks.session", *([only] if only else [])]
-    environment = {**os.environ, VARIABLE: str(document)}
+    # Nothing of the operator's own pytest may have a say: neither plugins, nor options, nor (by the folder it runs in)
+    # a tests/conftest.py.
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    environment = {**os.environ, **alone, VARIABLE: str(document)}
     found: list[Result] = []
     log = document.with_name("log")
     with (
         log.open("w", encoding="utf-8") as words,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, text=True, env=environment) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=words, text=True, env=environment, cwd=document.parent
+        ) as process,
     ):
         if process.stdout is None:
             raise AssertionError

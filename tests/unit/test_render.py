@@ -120,10 +120,11 @@ def test_without_logins_nobody_can_submit_and_no_port_is_open_for_it(tmp_path):
 
 def test_a_host_without_roles_takes_in_nothing(tmp_path):
     made = context(tmp_path)
-    silent = made.host.model_copy(update={"roles": frozenset()})
+    silent = made.host.model_copy(update={"roles": frozenset(), "trusted_networks": ()})
     files = texts(bundle(replace(made, host=silent)))
     assert "tcp dport { 587, 9100 } accept" in files["/etc/postwright/firewall.nft"]
-    assert "inet_interfaces = loopback-only" in files["/etc/postfix/main.cf"]
+    assert "\n127.0.0.1:smtp inet" in files["/etc/postfix/master.cf"]
+    assert "\nsmtp      inet" not in files["/etc/postfix/master.cf"]
     assert "virtual_alias_domains =\n" in files["/etc/postfix/main.cf"]
 
 
