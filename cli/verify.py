@@ -54,9 +54,13 @@ def run_checks(project: Project, options: Options, progress: output.Progress, on
 
 
 def _print(results: Results, *, everything: bool) -> None:
-    for result in results.results:
-        if everything or result.outcome != "ok":
-            _print_one(result)
+    shown = [result for result in results.results if everything or result.outcome != "ok"]
+    for reason, alike in _by_reason(shown).items():
+        for result in alike:
+            mark, colour = _MARKS[result.outcome]
+            click.secho(f"{mark} {result.where}: {result.promise}", fg=colour)
+        if reason:
+            click.echo(f"    {reason}")
     total = len(results.results)
     colour = "green" if results.all_ok else "red"
     click.secho(
@@ -65,8 +69,9 @@ def _print(results: Results, *, everything: bool) -> None:
     )
 
 
-def _print_one(result: Result) -> None:
-    mark, colour = _MARKS[result.outcome]
-    click.secho(f"{mark} {result.where}: {result.promise}", fg=colour)
-    if result.reason:
-        click.echo(f"    {result.reason}")
+def _by_reason(results: list[Result]) -> dict[str, list[Result]]:
+    """A host that cannot be reached is the reason of many results, and told once."""
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        found.setdefault(result.reason, []).append(result)
+    return found

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
+import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import testinfra.host
 
+from postwright.checks import ssh
 from postwright.checks.context import Told, told
 from postwright.inventory import Project
-from postwright.model import Fleet, Host, Ssh
+from postwright.model import Fleet, Host
 from postwright.services import SERVICES
 
 
@@ -30,32 +32,37 @@ def fleet(context: Told) -> Fleet:
 
 
 @pytest.fixture(scope="session")
-def on(context: Told) -> Callable[[Host], testinfra.host.Host]:
-    """The testinfra host of a mail host; all its commands go over one SSH connection.
+def reached(context: Told) -> dict[str, testinfra.host.Host]:
+    """Host name → its testinfra host, all connected to at once; one that gives no answer knows why."""
+    opened = {host.name: ssh.connected(host, context.control_path) for host in context.fleet.hosts}
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda host: host.backend.probe(), opened.values()))
+    return opened
 
-    testinfra's own options switch multiplexing on without a ControlPath, so that nothing is shared; hence ours.
-    """
-    opened = {host.name: _connect(host.ssh, context.control_path) for host in context.fleet.hosts}
-    return lambda host: opened[host.name]
+
+@pytest.fixture(scope="session")
+def on(reached: dict[str, testinfra.host.Host]) -> Callable[[Host], testinfra.host.Host]:
+    """The testinfra host of a mail host; UnknownError with its first command if it cannot be reached."""
+    return lambda host: reached[host.name]
 
 
-def _connect(ssh: Ssh, control_path: str) -> testinfra.host.Host:
-    extra = ["-o", "BatchMode=yes"]
-    if ssh.known_hosts:
-        extra += ["-o", f"UserKnownHostsFile={ssh.known_hosts}", "-o", "StrictHostKeyChecking=yes"]
-    name = f"[{ssh.hostname}]" if ":" in ssh.hostname else ssh.hostname
-    return testinfra.get_host(
-        f"ssh://{ssh.user}@{name}:{ssh.port}",
-        ssh_config=str(ssh.config) if ssh.config else None,
-        ssh_identity_file=str(ssh.key) if ssh.key else None,
-        controlpath=control_path,
-        ssh_extra_args=shlex.join(extra),
-        sudo=ssh.sudo,
-    )
+@pytest.fixture(scope="session")
+def unreachable(reached: dict[str, testinfra.host.Host]) -> dict[str, str]:
+    """Host name → why it cannot be reached."""
+    return {name: host.backend.problem for name, host in reached.items() if host.backend.problem}
+
+
+@pytest.fixture
+def trust(project: Project) -> ssl.SSLContext:
+    """A client that trusts the system's authorities and the fleet's own."""
+    trusting = ssl.create_default_context()
+    if project.fleet.tls_authorities:
+        trusting.load_verify_locations(project.path(project.fleet.tls_authorities))
+    return trusting
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """``mail_host`` runs a check on every host, ``address`` for every address, ``domain`` for every domain."""
+    """``mail_host`` runs a check on every host, ``mx_host`` on those with that role, ``address`` for every address …"""
     fleet = told().fleet
     if "service_of" in metafunc.fixturenames:
         units = [(host, service) for host in fleet.hosts for service in SERVICES if service.unit]
@@ -65,6 +72,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "submission_host" in metafunc.fixturenames:
         hosts = [host for host in fleet.hosts if "submission" in host.roles and fleet.logins]
         metafunc.parametrize("submission_host", hosts, ids=[host.name for host in hosts])
+    if "mx_host" in metafunc.fixturenames:
+        hosts = [host for host in fleet.hosts if "mx" in host.roles]
+        metafunc.parametrize("mx_host", hosts, ids=[host.name for host in hosts])
     if "address" in metafunc.fixturenames:
         pairs = [(host, address) for host in fleet.hosts for address in host.addresses]
         metafunc.parametrize("address", pairs, ids=[f"{host.name}-{address.ip}" for host, address in pairs])

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from postwright.checks.context import END, VARIABLE, Told
-from postwright.errors import PostwrightError
+from postwright.errors import PostwrightError, UsageError
 from postwright.inventory import Project
 
+_NOTHING_CHOSEN = 5  # pytest's status
 Outcome = Literal["ok", "failed", "unknown"]
 
 
@@ -50,16 +51,30 @@ class Results:
 
 
 def run(project: Project, only: str | None, report: Callable[[str], None]) -> Results:
-    """Run all checks, or those whose name or place contains ``only``; each result's line goes to ``report``."""
+    """Run all checks, or those whose promise, name or place contains ``only``; each result's line goes to ``report``.
+
+    UsageError if there is no such check.
+    """
     runtime = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     with tempfile.TemporaryDirectory(prefix="pw-", dir=runtime) as folder:
         told = Told(inventory=project.inventory, fleet=project.fleet, control_path=f"{folder}/%%C")
         document = Path(folder) / "told.json"
         document.write_text(told.model_dump_json(), encoding="utf-8")
         try:
-            return _collect(document, only, report)
+            results = _collect(document, only, report)
         finally:
             _close_connections(Path(folder))
+    if not results.results:
+        raise UsageError(_nothing_matches(project, only or ""))
+    return results
+
+
+def _nothing_matches(project: Project, only: str) -> str:
+    host, domain = project.fleet.hosts[0], project.fleet.domains[0]
+    places = f"a host ({host.name}), a domain ({domain.name}), an address ({host.addresses[0].ip})"
+    return (
+        f"no check matches {only!r}; try {places}, a service (opendkim) or a word of a promise (TLS), or leave out -k"
+    )
 
 
 def _collect(document: Path, only: str | None, report: Callable[[str], None]) -> Results:
@@ -86,7 +101,7 @@ def _collect(document: Path, only: str | None, report: Callable[[str], None]) ->
             found.append(result)
             report(f"{result.where}: {result.promise}")
         status = process.wait()
-    if status > 1 or not found:
+    if status > 1 and not (only and status == _NOTHING_CHOSEN):
         msg = (
             f"the checks could not be run (pytest status {status}):\n{log.read_text(encoding='utf-8').strip()[-2000:]}"
         )

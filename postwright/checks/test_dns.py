@@ -40,8 +40,10 @@ def test_nothing_is_due_in_dns(plan: DnsPlan) -> None:
     """DNS is as the inventory says: nothing to add, change or remove."""
     changes = [f"{change.name} {change.type}" for zone in plan.zones for change in zone.net]
 
-    assert not plan.conflicts
-    assert not changes
+    conflicts = [f"{conflict.name} {conflict.type}: {conflict.reason}" for conflict in plan.conflicts]
+
+    assert not conflicts, f"in conflict: {'; '.join(conflicts)}"
+    assert not changes, f"due: {', '.join(changes)}; see `postwright plan`"
 
 
 def test_every_name_server_agrees(seen: Seen) -> None:
@@ -60,18 +62,21 @@ def test_address_is_forward_confirmed(address: tuple[Host, Address], project: Pr
     names = _asked(project, reverse, "PTR") if ours_to_ask else _resolved(reverse, "PTR")
     kind = "A" if ours.ip.version == 4 else "AAAA"
 
-    assert [name.rstrip(".") for name in names] == [ours.helo]
-    assert str(ours.ip) in _asked(project, ours.helo, kind)
+    found = [name.rstrip(".") for name in names]
+
+    assert found == [ours.helo], f"its PTR is {', '.join(found) or 'missing'}, not {ours.helo}"
+    forward = _asked(project, ours.helo, kind)
+    assert str(ours.ip) in forward, f"{ours.helo} {kind} is {', '.join(forward) or 'missing'}, not {ours.ip}"
 
 
 def test_one_spf_record(domain: Domain, project: Project) -> None:
     """The domain has exactly one SPF record, and it names every address that sends."""
     texts = [text for text in _asked(project, domain.name, "TXT") if text.lower().startswith('"v=spf1')]
 
-    assert len(texts) == 1
+    assert len(texts) == 1, f"it has {len(texts)}"
     for host in project.fleet.hosts_of(domain):
         for address in host.addresses:
-            assert f"ip{address.ip.version}:{address.ip}" in texts[0]
+            assert f"ip{address.ip.version}:{address.ip}" in texts[0], f"{address.ip} is not in {texts[0]}"
 
 
 def test_dkim_key_is_published(domain: Domain, project: Project) -> None:
@@ -81,17 +86,19 @@ def test_dkim_key_is_published(domain: Domain, project: Project) -> None:
     text = (joined_text(project, f"{key.selector}._domainkey.{domain.name}") or b"").decode()
     tags = dict(tag.strip().split("=", 1) for tag in text.split(";") if "=" in tag)
 
-    assert tags.get("p") == key.p
-    assert key.bits >= 2048
-    assert "y" not in tags.get("t", "")
+    assert text, f"there is not exactly one TXT at {key.selector}._domainkey.{domain.name}"
+    assert tags.get("p") == key.p, f"the key of {key.selector} in DNS is another one"
+    assert key.bits >= 2048, f"it has {key.bits} bits"
+    assert "y" not in tags.get("t", ""), "it is in test mode (t=y)"
 
 
 def test_dmarc_is_published(domain: Domain, project: Project) -> None:
     """The domain has exactly one DMARC record, with the policy of the inventory."""
     texts = [text.strip('"') for text in _asked(project, f"_dmarc.{domain.name}", "TXT")]
 
-    assert len(texts) == 1
-    assert texts[0].startswith(f"v=DMARC1; p={domain.dmarc.policy}")
+    assert len(texts) == 1, f"it has {len(texts)}"
+    expected = f"v=DMARC1; p={domain.dmarc.policy}"
+    assert texts[0].startswith(expected), f"it is {texts[0]!r}, not {expected}"
 
 
 def test_helo_names_have_spf(address: tuple[Host, Address], project: Project) -> None:
@@ -99,8 +106,8 @@ def test_helo_names_have_spf(address: tuple[Host, Address], project: Project) ->
     _, ours = address
     texts = [text for text in _asked(project, ours.helo, "TXT") if text.lower().startswith('"v=spf1')]
 
-    assert len(texts) == 1
-    assert str(ours.ip) in texts[0]
+    assert len(texts) == 1, f"{ours.helo} has {len(texts)}"
+    assert str(ours.ip) in texts[0], f"{ours.ip} is not in {texts[0]}"
 
 
 def _asked(project: Project, name: str, kind: str) -> tuple[str, ...]:
@@ -108,7 +115,7 @@ def _asked(project: Project, name: str, kind: str) -> tuple[str, ...]:
     try:
         return ask(servers[0], name, kind)
     except NoAnswerError as error:
-        raise UnknownError(str(error)) from None
+        raise UnknownError(f"{name} {kind}: name server {servers[0].name} gives no answer: {error}") from None
 
 
 def _resolved(name: str, kind: str) -> tuple[str, ...]:
@@ -120,4 +127,4 @@ def _resolved(name: str, kind: str) -> tuple[str, ...]:
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return ()
     except (dns.exception.DNSException, OSError) as error:
-        raise UnknownError(str(error)) from None
+        raise UnknownError(f"{name} {kind}: this machine's resolver gives no answer: {error}") from None

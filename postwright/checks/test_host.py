@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import pytest
 import testinfra.host
+from testinfra.backend.base import CommandResult
 
+from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.model import Fleet, Host
@@ -23,7 +25,7 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
     """Service is enabled and runs with the configuration on disk."""
     host, service = service_of
     if service.name == "submission" and (not fleet.logins or "submission" not in host.roles):
-        assert not on(host).socket("tcp://587").is_listening
+        assert not on(host).socket("tcp://587").is_listening, "587 listens, though nobody may log in"
         return
     release: Release = "12" if on(host).system_info.release.startswith("12") else "13"
     unit = service.unit(release) if service.unit else ""
@@ -31,7 +33,7 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
     asked = {"services": [{"name": service.name, "unit": unit, "stamped": stamped}]}
     answer = on(host).run(command("look", asked))
     if answer.rc:
-        raise UnknownError(answer.stderr)
+        raise UnknownError(f"host {host.name}: its state cannot be read: {last_line(answer.stderr)}")
     state = json.loads(answer.stdout)["services"][service.name]
 
     assert state["enabled"], f"{unit} does not start at boot"
@@ -43,13 +45,13 @@ def test_no_failed_units(mail_host: Host, on: On) -> None:
     """No systemd unit has failed."""
     failed = on(mail_host).run("systemctl list-units --failed --plain --no-legend").stdout
 
-    assert not failed.strip()
+    assert not failed.strip(), ", ".join(line.split()[0] for line in failed.splitlines())
 
 
 def test_only_expected_ports_listen(mail_host: Host, fleet: Fleet, on: On) -> None:
     """Nothing listens on the network but SSH and the mail ports of the host's roles."""
     expected = {*fleet.firewall.ssh_ports, *fleet.firewall.extra_tcp}
-    if mail_host.roles:
+    if "mx" in mail_host.roles:
         expected |= {25}
     if "submission" in mail_host.roles and fleet.logins:
         expected |= {465, 587}
@@ -65,26 +67,28 @@ def test_firewall_denies_by_default(mail_host: Host, on: On) -> None:
     """The packet filter drops what no rule lets in."""
     table = on(mail_host).run("nft -j list table inet postwright")
 
-    assert table.rc == 0, table.stderr
+    assert table.rc == 0, f"its table cannot be listed: {_words(table)}"
     chains = [item["chain"] for item in json.loads(table.stdout)["nftables"] if "chain" in item]
-    assert [chain["policy"] for chain in chains if chain["name"] == "input"] == ["drop"]
+    policies = [chain["policy"] for chain in chains if chain["name"] == "input"]
+    assert policies == ["drop"], f"the policy of its input is {policies}"
 
 
 def test_postfix_has_no_complaint(mail_host: Host, on: On) -> None:
     """postconf reads main.cf and master.cf without a warning."""
     shown = on(mail_host).run("postconf -n >/dev/null && postconf -M >/dev/null")
 
-    assert shown.rc == 0
-    assert shown.stderr == ""
+    assert (shown.rc, shown.stderr) == (0, ""), f"postconf: {_words(shown)}"
 
 
 def test_postfix_check_passes(mail_host: Host, on: On) -> None:
     """postfix check finds nothing wrong with files and permissions."""
-    assert on(mail_host).run("postfix check").rc == 0
+    done = on(mail_host).run("postfix check")
+
+    assert done.rc == 0, f"postfix check: {_words(done)}"
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("setting", "value"),
     [
         ("milter_default_action", "tempfail"),
         ("smtpd_milters", "unix:opendkim/opendkim.sock"),
@@ -94,21 +98,27 @@ def test_postfix_check_passes(mail_host: Host, on: On) -> None:
         ("smtp_bind_address_enforce", "yes"),
     ],
 )
-def test_postfix_decides(mail_host: Host, on: On, name: str, value: str) -> None:
+def test_postfix_decides(mail_host: Host, on: On, setting: str, value: str) -> None:
     """The settings mail safety rests on are what Postfix itself reports."""
-    assert on(mail_host).check_output(f"postconf -h {name}").strip() == value
+    found = on(mail_host).check_output(f"postconf -h {setting}").strip()
+
+    assert found == value, f"it is {found!r}, not {value!r}"
 
 
 def test_signer_accepts_its_configuration(mail_host: Host, on: On) -> None:
     """OpenDKIM reads its configuration without an error."""
-    assert on(mail_host).run("opendkim -n -x /etc/opendkim.conf").rc == 0
+    done = on(mail_host).run("opendkim -n -x /etc/opendkim.conf")
+
+    assert done.rc == 0, f"opendkim -n: {_words(done)}"
 
 
 def test_milter_socket_is_for_postfix_alone(mail_host: Host, on: On) -> None:
     """The signer's socket belongs to group postfix and is closed to others."""
     socket = on(mail_host).file("/var/spool/postfix/opendkim/opendkim.sock")
 
-    assert (socket.group, oct(socket.mode)[-3:]) == ("postfix", "770")
+    assert socket.exists, "the signer's socket is not there"
+    found = socket.group, oct(socket.mode)[-3:]
+    assert found == ("postfix", "770"), f"its group and mode are {' '.join(found)}, not postfix 770"
 
 
 def test_private_keys_are_private(mail_host: Host, on: On) -> None:
@@ -116,16 +126,20 @@ def test_private_keys_are_private(mail_host: Host, on: On) -> None:
     found = on(mail_host).run(f"find {KEYS} -name '*.pem' -printf '%m %u\\n' | sort -u").stdout.split("\n")[:-1]
     tls = on(mail_host).file(KEY)
 
-    assert found == ["600 opendkim"]
-    assert (oct(tls.mode)[-3:], tls.user) == ("600", "root")
+    assert found == ["600 opendkim"], f"DKIM keys are {', '.join(found) or 'not there'}, not 600 opendkim"
+    assert tls.exists, f"{KEY} is not there"
+    of_tls = oct(tls.mode)[-3:], tls.user
+    assert of_tls == ("600", "root"), f"{KEY} is {' '.join(of_tls)}, not 600 root"
 
 
 def test_resolver_is_local(mail_host: Host, on: On) -> None:
     """Names are resolved on the host itself, and the C library passes on what was validated."""
     lines = on(mail_host).file("/etc/resolv.conf").content_string
 
-    assert re.findall(r"^nameserver (\S+)", lines, re.MULTILINE) == ["127.0.0.1"]
-    assert "trust-ad" in lines
+    servers = re.findall(r"^nameserver (\S+)", lines, re.MULTILINE)
+
+    assert servers == ["127.0.0.1"], f"/etc/resolv.conf names {', '.join(servers) or 'no server'}, not 127.0.0.1"
+    assert "trust-ad" in lines, "/etc/resolv.conf has no option trust-ad"
 
 
 def test_clock_is_right(mail_host: Host, on: On) -> None:
@@ -134,19 +148,25 @@ def test_clock_is_right(mail_host: Host, on: On) -> None:
 
     before = time.time()
     there = float(on(mail_host).check_output("date +%s.%N"))
+    off = there - before
 
-    assert before - 5 <= there <= time.time() + 5
+    assert before - 5 <= there <= time.time() + 5, f"it is {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}"
 
 
 def test_disk_has_room(mail_host: Host, on: On) -> None:
     """The queue's file system is less than 90 % full."""
     used = on(mail_host).check_output("df --output=pcent /var/spool/postfix | tail -1")
 
-    assert int(used.strip(" %\n")) < 90
+    assert int(used.strip(" %\n")) < 90, f"{used.strip()} are used"
 
 
 def test_root_mail_is_read(mail_host: Host, fleet: Fleet, on: On) -> None:
     """Mail to root, postmaster and abuse of the host goes to the fleet's postmaster."""
     for name in ("root", "postmaster", "abuse"):
-        found = on(mail_host).check_output(f"postmap -q {name}@{mail_host.fqdn} texthash:/etc/postfix/virtual")
-        assert found.strip() == fleet.postmaster
+        found = on(mail_host).run(f"postmap -q {name}@{mail_host.fqdn} texthash:/etc/postfix/virtual").stdout.strip()
+        assert found == fleet.postmaster, f"{name} goes to {found or 'nobody'}, not to {fleet.postmaster}"
+
+
+def _words(done: CommandResult) -> str:
+    """What a program last said."""
+    return last_line(done.stderr) or last_line(done.stdout) or f"exit status {done.rc}"

@@ -61,9 +61,10 @@ def script(name: str, request: dict[str, Any]) -> StringCommand:
 @operation()
 def packages(names: tuple[str, ...]) -> Commands:
     """Install what is missing; services stay down until they are configured."""
-    installed = look({"packages": names})["packages"]
-    missing = [name for name in names if name not in installed]
-    if missing:
+    seen = look({"packages": names})
+    missing = [name for name in names if name not in seen["packages"]]
+    # A run that was cut off may have left its guard, which would keep services down for good.
+    if missing or seen["guarded"]:
         yield script("install", {"packages": missing})
     else:
         host.noop("all packages are installed")

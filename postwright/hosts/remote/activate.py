@@ -30,7 +30,6 @@ def main(request: dict[str, Any]) -> None:
     service = request["service"]
     lock = exclusive("converge")
     run("systemctl", "daemon-reload")
-    run("systemctl", "unmask", "--quiet", service["unit"])
     run("systemctl", "enable", "--quiet", service["unit"])
     run("systemctl", "reset-failed", service["unit"])
     done = run("systemctl", "restart", service["unit"])

@@ -15,6 +15,9 @@ from typing import Any, NoReturn, TextIO
 STATE = Path("/var/lib/postwright")
 RUN = Path("/run/postwright")
 ETC = Path("/etc/postwright")
+# Debian asks this file whether a package may start its service (invoke-rc.d(8)).
+GUARD = Path("/usr/sbin/policy-rc.d")
+GUARD_MARK = "# postwright: no service starts before it is configured\n"
 
 
 def run(*argv: str) -> subprocess.CompletedProcess[str]:

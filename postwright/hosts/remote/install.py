@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from postwright.hosts.remote.common import answer, exclusive, fail, run, text_of
+from postwright.hosts.remote.common import GUARD, GUARD_MARK, answer, exclusive, fail, run, text_of
 
-GUARD = Path("/usr/sbin/policy-rc.d")
-MARK = "# postwright: no service starts before it is configured\n"
 APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confold")
 
 
@@ -23,15 +20,16 @@ def apt(*arguments: str) -> None:
 def main(request: dict[str, Any]) -> None:
     """Run the script."""
     lock = exclusive("install", 600)
-    if GUARD.exists() and MARK not in text_of(GUARD):
+    if GUARD.exists() and GUARD_MARK not in text_of(GUARD):
         fail(f"{GUARD} is there and not ours: services are kept from starting on this host; remove it and run again")
-    GUARD.write_text(f"#!/bin/sh\n{MARK}exit 101\n")
+    GUARD.write_text(f"#!/bin/sh\n{GUARD_MARK}exit 101\n")
     GUARD.chmod(0o755)
     try:
         # An earlier run may have been cut off in the middle of dpkg's work.
         run("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confold", "--configure", "-a")
-        apt("update")
-        apt("install", "--no-install-recommends", *request["packages"])
+        if request["packages"]:
+            apt("update")
+            apt("install", "--no-install-recommends", *request["packages"])
     finally:
         GUARD.unlink(missing_ok=True)
     lock.close()

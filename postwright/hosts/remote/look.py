@@ -14,7 +14,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from postwright.hosts.remote.common import ETC, RUN, STATE, answer, digest, run, service_state, text_of, unit_state
+from postwright.hosts.remote.common import (
+    ETC,
+    GUARD,
+    GUARD_MARK,
+    RUN,
+    STATE,
+    answer,
+    digest,
+    run,
+    service_state,
+    text_of,
+    unit_state,
+)
 
 LONGEST_SHOWN = 1_000_000  # octets; a longer file is no configuration to read as a diff
 
@@ -121,6 +133,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {"system": system()} if request.get("system") else {}
     if names := request.get("packages"):
         result["packages"] = packages(names)
+        result["guarded"] = GUARD_MARK in text_of(GUARD)
     if (paths := request.get("files")) is not None:
         known = text_of(ETC / "files").split("\n")[:-1]
         result["managed"] = [path for path in known if os.path.lexists(path)]
