@@ -8,7 +8,10 @@ from postwright.lab.state import load as _load
 _lab = _load()
 _here = _lab.ssh_key.parent
 _mx1 = _lab.hosts["mx1"]
-_reverse_zones = (f"{_lab.number}.78.10.in-addr.arpa", f"{'.'.join(reversed(f'{_lab.number:04d}'))}.0.0.0.0.0.0.0.0.8.7.d.f.ip6.arpa")
+_reverse_zones = (
+    f"{_lab.number}.78.10.in-addr.arpa",
+    f"{'.'.join(reversed(f'{_lab.number:04d}'))}.0.0.0.0.0.0.0.0.8.7.d.f.ip6.arpa",
+)
 
 mail_hosts = [
     (
@@ -39,10 +42,7 @@ mail = (
                     "aliases": {"dmarc": "ops@bigmail.test"},
                 },
             ],
-            "zones": [
-                {"name": zone, "provider": "ns", "ttl": 5}
-                for zone in ("shop.test", *_lab.reverse_zones)
-            ],
+            "zones": [{"name": zone, "provider": "ns", "ttl": 5} for zone in ("shop.test", *_lab.reverse_zones)],
             "providers": {
                 "ns": {
                     "kind": "rfc2136",

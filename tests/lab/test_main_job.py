@@ -61,6 +61,14 @@ def test_outgoing_mail_uses_dane(operator):
     assert re.search(r"Verified TLS connection established to mx\.bigmail\.test", log)
 
 
+def test_practice_mail_never_leaves_the_machine(operator):
+    # An address for documentation (RFC 5737): the machine itself refuses it, as it would any other outside the lab.
+    code = "import socket; socket.create_connection(('203.0.113.25', 25), timeout=5)"
+    done = operator.on_host(f'python3 -c "{code}"', check=False)
+
+    assert "ConnectionRefusedError" in done.stderr
+
+
 def test_a_second_apply_changes_nothing(operator):
     landed = operator.json("apply", "--yes")
 
