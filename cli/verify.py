@@ -22,9 +22,9 @@ _MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "unknown": ("?", "ye
 @click.pass_obj
 @click.pass_context
 def verify(ctx: click.Context, options: Options, only: str | None) -> None:
-    """Prove it: every host, every record at every name server, and a message that is really sent.
+    """Prove that it works, on hosts, in DNS and with a message.
 
-    Changes nothing but for the one message. What could not be asked is "unknown", which is not "ok". Exits 1 unless
+    Every host, every record at every name server, and a message that is really sent. Changes nothing but for the one message. What could not be asked is "unknown", which is not "ok". Exits 1 unless
     all checks are ok.
 
     \b

@@ -93,6 +93,11 @@ class Host(Strict):
         """``myhostname``: the HELO name of the first address."""
         return self.addresses[0].helo
 
+    @property
+    def open_on_25(self) -> bool:
+        """Whether others may connect to port 25: senders to its domains, or the networks it trusts."""
+        return "mx" in self.roles or bool(self.trusted_networks)
+
     def first(self, version: Literal[4, 6]) -> Address | None:
         """The first address of an IP version, from which mail is sent as long as no stream says otherwise."""
         return next((address for address in self.addresses if address.ip.version == version), None)

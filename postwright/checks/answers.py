@@ -20,6 +20,7 @@ from postwright.wording import one_line
 
 LONGEST = 240  # characters of a reason
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_TRACEBACK = "Traceback (most recent call last):"
 _LITERAL = r"b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\""
 _RESULT = re.compile(
     rf"(?:Unexpected exit code (?P<status>\d+) for )?CommandResult\(.*?command=(?P<command>{_LITERAL})"
@@ -75,6 +76,7 @@ def reason(error: BaseException) -> str:
     if found := _RESULT.search(text):
         text = text[: found.start()] + _run(found)
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = line.replace(_TRACEBACK, last_line(text))  # of a script on a host: its end says what happened
     return shortened(one_line(line.removeprefix("assert "))) or type(error).__name__
 
 

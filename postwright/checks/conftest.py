@@ -62,7 +62,7 @@ def trust(project: Project) -> ssl.SSLContext:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """``mail_host`` runs a check on every host, ``mx_host`` on those with that role, ``address`` for every address …"""
+    """``mail_host`` runs a check on every host, ``mx_host`` on those open on 25, ``address`` and so on alike."""
     fleet = told().fleet
     if "service_of" in metafunc.fixturenames:
         units = [(host, service) for host in fleet.hosts for service in SERVICES if service.unit]
@@ -73,7 +73,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         hosts = [host for host in fleet.hosts if "submission" in host.roles and fleet.logins]
         metafunc.parametrize("submission_host", hosts, ids=[host.name for host in hosts])
     if "mx_host" in metafunc.fixturenames:
-        hosts = [host for host in fleet.hosts if "mx" in host.roles]
+        hosts = [host for host in fleet.hosts if host.open_on_25]
         metafunc.parametrize("mx_host", hosts, ids=[host.name for host in hosts])
     if "address" in metafunc.fixturenames:
         pairs = [(host, address) for host in fleet.hosts for address in host.addresses]

@@ -70,8 +70,9 @@ def run(project: Project, only: str | None, report: Callable[[str], None]) -> Re
 
 
 def _nothing_matches(project: Project, only: str) -> str:
-    host, domain = project.fleet.hosts[0], project.fleet.domains[0]
-    places = f"a host ({host.name}), a domain ({domain.name}), an address ({host.addresses[0].ip})"
+    host = project.fleet.hosts[0]
+    domains = [f"a domain ({domain.name})" for domain in project.fleet.domains[:1]]
+    places = ", ".join((f"a host ({host.name})", *domains, f"an address ({host.addresses[0].ip})"))
     return (
         f"no check matches {only!r}; try {places}, a service (opendkim) or a word of a promise (TLS), or leave out -k"
     )
@@ -101,7 +102,7 @@ def _collect(document: Path, only: str | None, report: Callable[[str], None]) ->
             found.append(result)
             report(f"{result.where}: {result.promise}")
         status = process.wait()
-    if status > 1 and not (only and status == _NOTHING_CHOSEN):
+    if (status > 1 or not found) and not (only and status == _NOTHING_CHOSEN):
         msg = (
             f"the checks could not be run (pytest status {status}):\n{log.read_text(encoding='utf-8').strip()[-2000:]}"
         )

@@ -13,8 +13,14 @@ from postwright.checks.unknown import UnknownError
 from postwright.model import Host
 
 TIMEOUT = 10  # seconds
+_AGAIN = 2  # seconds, once another port of the address let us wait in vain
 _SLOW = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH}
 _silent: dict[tuple[str, int], str] = {}  # ports that let us wait, and what was said of them
+
+
+def patience(address: str) -> int:
+    """The seconds a connection may take."""
+    return _AGAIN if any(known == address for known, _ in _silent) else TIMEOUT
 
 
 @contextmanager
@@ -29,10 +35,10 @@ def connecting(host: Host, port: int) -> Iterator[str]:
         raise
     except OSError as error:
         cause = error.strerror or (reason(error) if isinstance(error, smtplib.SMTPException) else str(error))
-        msg = (
-            f"host {host.name}: no answer from {address} port {port} ({cause}); "
-            f"check that it is up, and that no firewall between here and there closes port {port}"
-        )
+        hint = f"check that it is up, and that no firewall between here and there closes port {port}"
+        if isinstance(error, ConnectionRefusedError):
+            hint = "nothing listens there; see `systemctl status postfix` on the host"
+        msg = f"host {host.name}: no answer from {address} port {port} ({cause}); {hint}"
         if isinstance(error, TimeoutError) or error.errno in _SLOW:
             _silent[address, port] = msg
         raise UnknownError(msg) from None
@@ -41,7 +47,7 @@ def connecting(host: Host, port: int) -> Iterator[str]:
 def connected(host: Host, kind: Callable[..., smtplib.SMTP], port: int, **options: object) -> smtplib.SMTP:
     """A client the host has greeted."""
     with connecting(host, port) as address:
-        client = kind(timeout=TIMEOUT, **options)
+        client = kind(timeout=patience(address), **options)
         client._host = host.fqdn  # type: ignore[attr-defined]  # noqa: SLF001 - the name TLS verifies
         code, said = client.connect(address, port)
         if code != 220:

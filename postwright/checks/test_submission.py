@@ -100,7 +100,7 @@ def test_greeting_is_the_host_name(mx_host: Host) -> None:
     """25 greets with the host's own name."""
     with (
         smtp.connecting(mx_host, 25) as address,
-        socket.create_connection((address, 25), timeout=smtp.TIMEOUT) as connection,
+        socket.create_connection((address, 25), timeout=smtp.patience(address)) as connection,
     ):
         greeting = connection.recv(512).decode(errors="replace")
 

@@ -20,7 +20,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
 
 def _ports(context: Context) -> list[int]:
     """The TCP ports open to everybody."""
-    ports = {25} if "mx" in context.host.roles or context.host.trusted_networks else set()
+    ports = {25} if context.host.open_on_25 else set()
     ports |= {465, 587} if submission.wanted(context) else set()
     return sorted(ports | set(context.fleet.firewall.extra_tcp))
 

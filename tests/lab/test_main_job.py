@@ -89,7 +89,7 @@ def test_a_check_of_a_stopped_service_fails_and_one_of_a_dead_host_is_not_ok(ope
     results = operator.json("verify", "-k", "runs_what_is_on_disk", check=False)
     operator.on_host("systemctl start opendkim")
 
-    assert {check["where"]: check["outcome"] for check in results["checks"]}["mx1-opendkim"] == "failed"
+    assert {check["where"]: check["outcome"] for check in results["checks"]}["mx1 opendkim"] == "failed"
 
 
 def test_stock_pyinfra_runs_the_same_deploy_and_finds_nothing_to_do(operator):
