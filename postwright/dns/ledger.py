@@ -8,7 +8,6 @@ the new values) and again after, so that a crash between the two leaves nothing 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from dns.exception import DNSException
 from postwright.dns.canonical import canonical
 from postwright.dns.records import Record, sort_key
 from postwright.errors import UsageError
+from postwright.files import write_atomically
 
 _FORMAT = 1
 
@@ -48,18 +48,7 @@ def read(directory: Path, zone: str) -> tuple[Record, ...]:
 
 def write(directory: Path, zone: str, records: Iterable[Record]) -> None:
     """Replace the ledger of a zone; UsageError when the place cannot be written."""
-    file = path(directory, zone)
-    temporary = directory / f".{zone}.json.new"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(render(zone, records))
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-        _sync(directory)
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be written: {error.strerror}; make room or mend its permissions") from None
+    write_atomically(path(directory, zone), render(zone, records).encode())
 
 
 def render(zone: str, records: Iterable[Record]) -> str:
@@ -77,12 +66,3 @@ def _parse(text: str) -> tuple[Record, ...]:
     for record in records:
         canonical(record.type, record.rdata)  # raises for what is no rdata of that type
     return records
-
-
-def _sync(directory: Path) -> None:
-    """Make the rename last: the name is in the directory, which has a cache of its own."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

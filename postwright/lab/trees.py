@@ -47,10 +47,10 @@ def installed(progress: Progress) -> Path:
 
 def _layer(name: str, what: str, progress: Progress) -> Path:
     below = base(progress)
-    layer = layout.CACHE / f"{name}-{_digest([_script(f'{name}-tree.sh').read_text(), below.name])}"
+    layer = layout.CACHE / f"{name}-{_digest([_script('layer.sh').read_text(), below.name])}"
     if not layer.exists():
         progress(f"installing {what} (once, about 20 s)")
-        _build(layer, lambda folder: _run_script(f"{name}-tree.sh", below, folder), part="upper")
+        _build(layer, lambda folder: _run_script("layer.sh", below, folder, name), part="upper")
     return layer
 
 

@@ -1,5 +1,7 @@
 """What we last wrote: whole or not there, and never guessed."""
 
+import os
+
 import pytest
 
 from postwright.dns import ledger
@@ -52,7 +54,7 @@ def test_failed_write_leaves_the_old_one(tmp_path, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ledger.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UsageError, match="No space left"):
         ledger.write(tmp_path, "example.com", ())
     assert set(ledger.read(tmp_path, "example.com")) == set(RECORDS)
