@@ -54,7 +54,7 @@ def apply(ctx: click.Context, options: Options, yes: bool, force: bool, adopt: b
         if not plan.is_empty and not yes:
             click.confirm("Apply this?", abort=True, err=True)
         landed = service.apply(
-            project, progress.phase, lambda host, step: progress.step(f"{host}: {step}"), adopt=adopt, force=force
+            project, plan, progress.phase, lambda host, step: progress.step(f"{host}: {step}"), adopt=adopt, force=force
         )
     progress.done()
     if not options.json:

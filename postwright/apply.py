@@ -108,22 +108,35 @@ def _interruptible(landed: Landed) -> Iterator[None]:
 
 
 def apply(
-    project: Project, phase: Phase, step: Callable[[str, str], None], *, adopt: bool = False, force: bool = False
+    project: Project,
+    expected: FleetPlan,
+    phase: Phase,
+    step: Callable[[str, str], None],
+    *,
+    adopt: bool = False,
+    force: bool = False,
 ) -> Landed:
     """Bring keys, DNS and hosts to what the inventory says; returns what changed. To be called ``exclusively``.
+
+    ``expected`` is the plan the operator has seen. If there is anything to do, a note in the project says that signing
+    is unproven until it has been proven: by this run, or by the next one if this is cut short.
 
     Raises LockedError, ProviderError, DeployError or UsageError; each says what had landed before.
     """
     landed = Landed()
+    unproven = project.base / ".postwright" / "unproven"
+    if not expected.is_empty:
+        unproven.touch()
     with _interruptible(landed):
         fresh = _make_keys(project, phase, landed)
         plan = _publish(project, phase, landed, adopt=adopt, force=force)
         _confirm_keys(project)
         phase("hosts")
         runner.apply(project, lambda line: _note(landed, line, step))
-        if fresh or not landed.nothing:
+        if unproven.exists() or not landed.nothing:
             phase("proving that every host signs")
             landed.proven = prove_signing(project, _key_in_dns(project), tuple(fresh))
+            unproven.unlink(missing_ok=True)
         if any(zone.subtractive for zone in plan.zones):
             phase("removing what DNS no longer needs")
             zones = publish.apply_subtractive(plan, project.fleet, project.base, ledger_of(project))

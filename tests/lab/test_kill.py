@@ -52,7 +52,7 @@ def heal(folder, lab, host, words, seconds):
     operator = lab_operator(folder / lab, lab, host)
     try:
         alive = killed_after(operator, words, seconds)
-        operator.run("apply", "--yes", "--no-verify")
+        second = operator.json("apply", "--yes", "--no-verify")
         third = operator.json("apply", "--yes")  # compares what each service was started with to what is on disk
         good = mail.exchange(name=lab, host=host).good
         guard = operator.on_host("test -e /usr/sbin/policy-rc.d", check=False).returncode
@@ -63,6 +63,7 @@ def heal(folder, lab, host, words, seconds):
         leave(operator)
     point = f"{host} killed {seconds} s after {words!r}"
     assert alive, f"{point}: it had ended before it was killed"
+    assert second["proven"], f"{point}: the next run did not prove that the host signs"
     assert third["changed"] is False, f"{point}: the third run changed {third}"
     assert good, f"{point}: the message does not pass"
     assert guard != 0, f"{point}: policy-rc.d was left behind"
