@@ -29,7 +29,7 @@ _HINTS = {name: hint for name, hint in get_type_hints(Fleet, include_extras=True
 _PARTS = {name: TypeAdapter(hint) for name, hint in _HINTS.items() if name != "hosts"}
 _ITEMS = {name: TypeAdapter(get_args(_HINTS[name])[0]) for name in ("domains", "zones", "logins")}
 # Stands in for a part that is missing or wrong, so that the cross-checks can look at the rest.
-_EMPTY: dict[str, Any] = {"domains": (), "zones": (), "logins": (), "providers": {}}
+_EMPTY: dict[str, Any] = {"domains": (), "zones": (), "logins": (), "providers": {}, "parked": ()}
 _SSH_KEYS = {
     "hostname": "ssh_hostname",
     "user": "ssh_user",

@@ -118,6 +118,7 @@ def _secrets(project: Project) -> Iterator[tuple[str, SecretSource]]:
     fleet = project.fleet
     yield "mail_fleet.keys.passphrase", fleet.keys.passphrase
     for name, provider in fleet.providers.items():
-        yield f"mail_fleet.providers.{name}.secret", provider.secret
+        for key, source in provider.secrets.items():
+            yield f"mail_fleet.providers.{name}.{key}", source
     if fleet.probe:
         yield "mail_fleet.probe.password", fleet.probe.password

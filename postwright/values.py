@@ -10,6 +10,7 @@ import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _DNS_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
@@ -17,6 +18,9 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TRUST_ANCHOR = re.compile(r"[A-Za-z0-9.+/= -]+")
+_URL = re.compile(r"[#-+\-./0-:=?@A-Z_a-z~\[\]%]+")  # printable, without comma, semicolon, quote, backslash, !
+_PLUGIN = re.compile(r"octodns_[a-z0-9_]+(\.[A-Za-z0-9_]+)+")
+_LAST_PORT = 65535
 _NAME_LENGTH = 253  # RFC 1035 §2.3.4, as text
 _LOCAL_LENGTH = 64  # RFC 5321 §4.5.3.1.1
 
@@ -84,6 +88,53 @@ def identifier(value: str) -> str:
 def login(value: str) -> str:
     """What a client logs in with: a mail address or a plain name."""
     return email_address(value) if "@" in value else identifier(value)
+
+
+def label(value: str) -> str:
+    """One label of a host name, such as a DKIM selector."""
+    if not _HOST_LABEL.fullmatch(value):
+        raise ValueError(f"{value!r} is not one label of lower case letters, digits and -")
+    return value
+
+
+def mx_pattern(value: str) -> str:
+    """A host name, or ``*.`` and a host name for one label of anything (RFC 8461 §4.1)."""
+    return "*." + host_name(value[2:]) if value.startswith("*.") else host_name(value)
+
+
+def http_url(value: str) -> str:
+    """An absolute URL; plain http only to this machine, for a secret may go there."""
+    parts = urlsplit(value)
+    local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    return value.rstrip("/") if local else https_url(value).rstrip("/")
+
+
+def https_url(value: str) -> str:
+    """An absolute https URL without anything a DNS record's tag list would read as its own."""
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or not _URL.fullmatch(value):
+        raise ValueError(f"{value!r:.80} is not an https URL, such as https://www.example.com/logo.svg")
+    return value
+
+
+def report_target(value: str) -> str:
+    """Where reports go: a mail address or an https URL (RFC 8460 §3)."""
+    return https_url(value) if value.startswith("https:") else email_address(value)
+
+
+def plugin(value: str) -> str:
+    """A class of octoDNS with its module."""
+    if not _PLUGIN.fullmatch(value):
+        raise ValueError(f"{value!r:.80} is not a class of octoDNS, such as octodns_route53.Route53Provider")
+    return value
+
+
+def endpoint(value: str) -> str:
+    """An IP address, with ``@port`` where it is not 53."""
+    found, at, port = value.partition("@")
+    if at and not (port.isdecimal() and 0 < int(port) <= _LAST_PORT):
+        raise ValueError(f"{value!r:.80} is not an address with a port, such as 192.0.2.53@5353")
+    return f"{address(found)}{at}{port}"
 
 
 def variable(value: str) -> str:

@@ -11,17 +11,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from postwright.model import SecretSource
+from postwright.model.zones import KINDS
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.@*-]{1,80}")
 _LONGEST = 300
-_SECRET_KEYS = {"passphrase", "secret", "password", *SecretSource.model_fields}
+_SECRET_KEYS = {"passphrase", "secret", "secret_options", "token", "password", *SecretSource.model_fields}
 _CONTAINERS = {"model_type", "model_attributes_type", "dict_type", "tuple_type", "list_type", "frozen_set_type"}
 
 
 def described(place: str, detail: Mapping[str, Any], keys: Mapping[Any, str]) -> str:
     """``key path: what is wrong; what to do`` for one error of a ValidationError; ``keys`` rename its first step."""
     steps = [keys.get(step, step) if position == 0 else step for position, step in enumerate(detail["loc"])]
-    path = place + "".join(map(_step, steps))
+    # Behind a provider's name pydantic puts which kind of provider it took it for.
+    kinds = 1 if place == "mail_fleet.providers" and steps[1:2] and steps[1] in KINDS else 0
+    path = place + "".join(map(_step, [*steps[:1], *steps[1 + kinds :]]))
     if detail["type"] == "extra_forbidden":
         return f"{path}: unknown key; remove it or mend its spelling (see inventories/example.py)"
     if detail["type"] == "missing":

@@ -16,6 +16,7 @@ from postwright.dns.records import Record
 
 _ADDRESSES = frozenset({"A", "AAAA"})
 Key = tuple[str, str]  # name, type
+_CHILD = "the name lies in a zone of its own, served by others; add that zone to the inventory, with the provider that publishes it"
 _CNAME = "a CNAME stands here, and nothing may stand beside it (RFC 1034 §3.6.2); delete it by hand, or publish where it leads"
 
 
@@ -81,9 +82,15 @@ def _merge(group: _Group, live: Mapping[Key, RRset]) -> Conflict | Merged:
     base = tuple(record.rdata for record in group.base)
     desired = tuple(record.rdata for record in group.desired)
     alias = live.get((name, "CNAME"))
-    if alias and desired:
+    if alias and desired and rdtype != "CNAME":
         return Conflict(name, rdtype, tuple(f"CNAME {target}" for target in alias.values), base, desired, _CNAME)
-    values = live[group.key].values if group.key in live else ()
+    child = live.get((name, "NS"))
+    if child and desired:
+        return Conflict(name, rdtype, tuple(f"NS {server}" for server in child.values), base, desired, _CHILD)
+    there = live.get(group.key)
+    values = there.values if there else ()
+    if there and there.locked:
+        return Conflict(name, rdtype, values, base, desired, there.locked)
     merged = merge(Sides(name, rdtype, base, values, desired, group.shared, group.adopt))
     return Conflict(name, rdtype, values, base, desired, merged.reason) if isinstance(merged, Clash) else merged
 
@@ -93,11 +100,17 @@ def _ttl(group: _Group, live: RRset, merged: Merged) -> int:
 
 
 def _steps(live: RRset, merged: Merged, ttl: int) -> tuple[list[Change], list[Change]]:
-    """The change before the hosts and the one after them; either may be none."""
+    """The change before the hosts and the one after them; either may be none.
+
+    The second has the ids of the first as far as its old values are the live ones: others get theirs when they are written.
+    """
     before, middle, after = (tuple(sorted(values)) for values in (live.values, merged.middle, merged.after))
-    first = Change(live.name, live.type, live.ttl if before else None, before, ttl, middle)
-    second = Change(live.name, live.type, ttl, middle, ttl, after)
-    return [first] if middle != before or first.retimed else [], [second] if after != middle else []
+    id_of = dict(zip(live.values, live.ids, strict=True)) if live.ids else {}
+    ids = tuple(id_of[value] for value in before) if id_of else ()
+    first = Change(live.name, live.type, live.ttl if before else None, before, ttl, middle, ids, live.proxied)
+    second = Change(live.name, live.type, ttl, middle, ttl, after, ids if middle == before else ())
+    needed = middle != before or first.retimed or (live.proxied and bool(middle))
+    return [first] if needed else [], [second] if after != middle else []
 
 
 def _by_key(records: Iterable[Record]) -> dict[Key, list[Record]]:

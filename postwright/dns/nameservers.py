@@ -16,7 +16,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from postwright.model import Fleet, Zone
+from postwright.model import Fleet, Rfc2136, Zone
 
 _SECONDS = 3.0  # one question to one address
 
@@ -36,15 +36,23 @@ class NameServer:
 def authoritative(fleet: Fleet, zone: Zone) -> tuple[tuple[NameServer, ...], tuple[str, ...]]:
     """The servers of the zone's NS RRset that can be reached by name, and notes on those that cannot.
 
-    Falls back to the provider's own server when there is no other, and says so in a note.
+    Where the inventory names servers, those. Falls back to the provider's own server, if it is one, when there is no
+    other, and says so in a note. None at all when nothing can be found out: a note says so.
     """
-    provider = fleet.providers[zone.provider]
+    if zone.servers:
+        return tuple(NameServer(text, (_endpoint(text),)) for text in zone.servers), ()
     home = _home(fleet, zone)
+    fallback = (home,) if home else ()
+    only = (
+        f"only the provider's server {home.name} is asked"
+        if home
+        else "no server can be asked; name some in its servers"
+    )
     try:
-        names = ask(home, zone.name, "NS")
+        names = ask(home, zone.name, "NS") if home else _resolve(zone.name, "NS")
     except NoAnswerError as error:
-        return (home,), (f"zone {zone.name}: NS records cannot be read ({error}); only the provider's server is asked",)
-    ports = {str(provider.server): provider.port}  # a port of its own holds for the provider's address alone
+        return fallback, (f"zone {zone.name}: NS records cannot be read ({error}); {only}",)
+    ports = dict(home.endpoints) if home else {}  # a port of its own holds for the provider's address alone
     servers = tuple(
         NameServer(name, tuple((address, ports.get(address, 53)) for address in _addresses(fleet, name)))
         for name in sorted(name.rstrip(".").lower() for name in names)
@@ -55,9 +63,12 @@ def authoritative(fleet: Fleet, zone: Zone) -> tuple[tuple[NameServer, ...], tup
         for server in servers
         if not server.endpoints
     )
-    if known:
-        return known, notes
-    return (home,), (*notes, f"zone {zone.name}: only the provider's server {home.name} is asked")
+    return (known, notes) if known else (fallback, (*notes, f"zone {zone.name}: {only}"))
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    address, _, port = text.partition("@")
+    return address, int(port or 53)
 
 
 def ask(server: NameServer, name: str, rdtype: str) -> tuple[str, ...]:
@@ -83,8 +94,11 @@ def _values(response: dns.message.Message, name: str, rdtype: str) -> tuple[str,
     )
 
 
-def _home(fleet: Fleet, zone: Zone) -> NameServer:
+def _home(fleet: Fleet, zone: Zone) -> NameServer | None:
+    """The provider itself, where it is a name server."""
     provider = fleet.providers[zone.provider]
+    if not isinstance(provider, Rfc2136):
+        return None
     return NameServer(str(provider.server), ((str(provider.server), provider.port),))
 
 
@@ -95,11 +109,22 @@ def _addresses(fleet: Fleet, name: str) -> tuple[str, ...]:
 
 def _lookup(fleet: Fleet, name: str, rdtype: str) -> tuple[str, ...]:
     zone = fleet.zone_of(name)
+    home = zone and _home(fleet, zone)
     try:
-        own = ask(_home(fleet, zone), name, rdtype) if zone else ()
+        own = ask(home, name, rdtype) if home else ()
     except NoAnswerError:
         own = ()
     try:
-        return own or tuple(rdata.to_text() for rdata in dns.resolver.resolve(f"{name}.", rdtype, lifetime=_SECONDS))
-    except (dns.exception.DNSException, OSError):
+        return own or _resolve(name, rdtype)
+    except NoAnswerError:
         return ()
+
+
+def _resolve(name: str, rdtype: str) -> tuple[str, ...]:
+    """What this machine's resolver says; none if it says there are none."""
+    try:
+        return tuple(rdata.to_text() for rdata in dns.resolver.resolve(f"{name}.", rdtype, lifetime=_SECONDS))
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return ()
+    except (dns.exception.DNSException, OSError) as error:
+        raise NoAnswerError(f"this machine's resolver: {error or type(error).__name__}") from None

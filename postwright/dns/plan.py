@@ -27,17 +27,27 @@ DELETE_SHARE = 0.3  # of the RRsets we have in the zone; what octoDNS takes for 
 
 @dataclass(frozen=True)
 class RRset:
-    """An RRset as a server holds it: name without final dot, TTL in seconds, values in lossless presentation text."""
+    """An RRset as a server holds it: name without final dot, TTL in seconds, values in lossless presentation text.
+
+    ``ids``: the provider's own name of each value, where it has one. ``proxied``: an address answers for it that is not
+    among the values. ``locked``: why the provider lets nobody change it.
+    """
 
     name: str
     type: str
     ttl: int
     values: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+    proxied: bool = False
+    locked: str = ""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One RRset from ``old`` to ``new``; empty means it is not there. ``old_ttl`` is None where there is no old one."""
+    """One RRset from ``old`` to ``new``; empty means it is not there. ``old_ttl`` is None where there is no old one.
+
+    ``ids``: the provider's own names of the ``old`` values, as it gave them. ``proxied``: the old ones are, the new must not.
+    """
 
     name: str
     type: str
@@ -45,6 +55,8 @@ class Change:
     old: tuple[str, ...]
     ttl: int
     new: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+    proxied: bool = False
 
     def __post_init__(self) -> None:
         if self.type in NEVER:
@@ -54,6 +66,11 @@ class Change:
     def retimed(self) -> bool:
         """Whether values that stay get another TTL."""
         return bool(self.old and self.new) and self.old_ttl != self.ttl
+
+    @property
+    def id_of(self) -> dict[str, str]:
+        """Each old value → the provider's name of it; empty where the provider has none."""
+        return dict(zip(self.old, self.ids, strict=True)) if self.ids else {}
 
     @property
     def swaps_key(self) -> bool:

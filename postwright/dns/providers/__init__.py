@@ -21,28 +21,50 @@ class ZoneMoved(ProviderError):  # noqa: N818 - it says what happened, as Unsafe
     """
 
 
+class PasteNeeded(ProviderError):  # noqa: N818 - not a failure: a person has to do the rest
+    """The provider cannot write by itself; what is to be done stands in a file. The ledger keeps its claim to it."""
+
+
 class Provider(Protocol):
     """The contract; ``tests/provider`` proves it for each kind."""
 
     def read(self, zone: str, wanted: Iterable[tuple[str, str]]) -> tuple[RRset, ...]:
         """The RRsets at the wanted (name, type); what is not there is left out.
 
-        Values are lossless. A CNAME at a wanted name comes as an RRset of type CNAME. Raises ProviderError if any name
-        could not be answered with authority: half an answer would make a wrong plan.
+        Values are lossless. A CNAME at a wanted name comes as an RRset of type CNAME. A wanted name that lies below a
+        delegation comes as an RRset of type NS with that name and the child zone's servers. What the provider lets nobody
+        change is marked ``locked``. Raises ProviderError if any name could not be answered with authority: half an answer
+        would make a wrong plan.
         """
 
     def apply(self, zone: str, changes: Sequence[Change]) -> None:
         """Write the changes, each only if its RRset still is ``old``.
 
         Raises ZoneMoved where one is not, ProviderError otherwise. Must not touch any other value. The caller reads back.
+        ``changes`` carry the ids that ``read`` gave.
         """
 
 
 def provider_of(fleet: Fleet, zone: Zone, base_dir: Path) -> Provider:
-    """The provider of a zone. Its secret is read now, relative to ``base_dir``; UsageError when that fails."""
+    """The provider of a zone. Its secret is read now, relative to ``base_dir``; UsageError when that fails.
+
+    Only the client that is used is loaded.
+    """
     config = fleet.providers[zone.provider]
     match config.kind:
         case "rfc2136":
-            from postwright.dns.providers.rfc2136 import Rfc2136Provider  # noqa: PLC0415 - only the client that is used
+            from postwright.dns.providers.rfc2136 import Rfc2136Provider  # noqa: PLC0415
 
             return Rfc2136Provider.open(zone.provider, config, base_dir)
+        case "cloudflare":
+            from postwright.dns.providers.cloudflare import CloudflareProvider  # noqa: PLC0415
+
+            return CloudflareProvider.open(zone.provider, config, fleet, base_dir)
+        case "octodns":
+            from postwright.dns.providers.octodns import OctodnsProvider  # noqa: PLC0415
+
+            return OctodnsProvider.open(zone.provider, config, base_dir)
+        case "zonefile":
+            from postwright.dns.providers.zonefile import ZonefileProvider  # noqa: PLC0415
+
+            return ZonefileProvider.open(config, fleet, base_dir)

@@ -1,0 +1,37 @@
+"""What an inventory means: a frozen, valid Fleet.
+
+Promise: pure; knows nothing of files' contents, the network, pyinfra or the terminal. Each model refuses unknown
+keys. What one model alone cannot know (an address used twice, a HELO under no zone) is in ``consistency``.
+"""
+
+from __future__ import annotations
+
+from postwright.model.domains import Bimi, Delegated, Dmarc, Domain, MtaSts
+from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
+from postwright.model.fleet import Fleet, Keys
+from postwright.model.hosts import Address, Host, Ssh, TlsFiles
+from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
+
+__all__ = [
+    "Address",
+    "Bimi",
+    "Cloudflare",
+    "Delegated",
+    "Dmarc",
+    "Domain",
+    "Fleet",
+    "Host",
+    "IPAddress",
+    "IPNetwork",
+    "Keys",
+    "MtaSts",
+    "Octodns",
+    "Provider",
+    "Rfc2136",
+    "SecretSource",
+    "Ssh",
+    "Strict",
+    "TlsFiles",
+    "Zone",
+    "Zonefile",
+]

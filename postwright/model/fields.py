@@ -1,0 +1,56 @@
+"""The grammar of single keys: annotated types every model is made of, and where a secret is read from. Pure."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from postwright import values
+
+IPAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(values.address)]
+IPNetwork = Annotated[IPv4Network | IPv6Network, BeforeValidator(values.network)]
+HostName = Annotated[str, AfterValidator(values.host_name)]
+DnsName = Annotated[str, AfterValidator(values.dns_name)]
+EmailAddress = Annotated[str, AfterValidator(values.email_address)]
+Identifier = Annotated[str, AfterValidator(values.identifier)]
+LoginName = Annotated[str, AfterValidator(values.login)]
+Sender = Annotated[str, AfterValidator(values.sender)]
+Server = Annotated[str, AfterValidator(values.server)]
+HttpUrl = Annotated[str, AfterValidator(values.http_url)]
+HttpsUrl = Annotated[str, AfterValidator(values.https_url)]
+Label = Annotated[str, AfterValidator(values.label)]
+ReportTarget = Annotated[str, AfterValidator(values.report_target)]
+LocalPath = Annotated[Path, BeforeValidator(values.local_path)]
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhdw]$", examples=["5d"])]
+Port = Annotated[int, Field(ge=1, le=65535)]
+NotEmpty = AfterValidator(values.not_empty)  # min_length would complain as well of a list whose only item is wrong
+Argument = Annotated[str, Field(pattern=r"^[^\s-]\S*$")]  # safe as an argument of ssh
+
+
+class Strict(BaseModel):
+    """Frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SecretSource(Strict):
+    """Where a secret is read from, never the secret itself: a file (mode 0600), a variable, or the system keyring."""
+
+    file: LocalPath | None = None
+    env: Annotated[str, AfterValidator(values.variable)] | None = None
+    keyring: str | None = Field(default=None, pattern=r"^[^/]+/[^/]+$")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> SecretSource:
+        if sum(value is not None for value in (self.file, self.env, self.keyring)) != 1:
+            msg = 'give exactly one of "file", "env" and "keyring" ("service/user")'
+            raise ValueError(msg)
+        return self
+
+    def __str__(self) -> str:
+        if self.file:
+            return f"file {self.file}"
+        return f"variable {self.env}" if self.env else f"keyring entry {self.keyring}"

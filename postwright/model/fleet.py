@@ -1,0 +1,135 @@
+"""The fleet as a whole: hosts, domains, zones and what they share. Pure."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from postwright import values
+from postwright.model.domains import Domain
+from postwright.model.fields import (
+    Duration,
+    EmailAddress,
+    HostName,
+    Identifier,
+    IPAddress,
+    IPNetwork,
+    LocalPath,
+    LoginName,
+    NotEmpty,
+    Port,
+    SecretSource,
+    Sender,
+    Server,
+    Strict,
+)
+from postwright.model.hosts import Host
+from postwright.model.zones import Provider, Zone
+
+
+class Keys(Strict):
+    """The DKIM keyring: a directory of encrypted PKCS#8 files, fit for Git."""
+
+    directory: LocalPath
+    passphrase: SecretSource
+    bits: Literal[2048, 3072, 4096] = 2048
+
+
+class Login(Strict):
+    """A client of authenticated submission. The file holds a crypt(3) hash (``openssl passwd -6``), not a password."""
+
+    login: LoginName
+    password_hash: Annotated[LocalPath, AfterValidator(values.hash_path)]
+    senders: Annotated[tuple[Sender, ...], NotEmpty]
+
+
+class Resolver(Strict):
+    """The validating resolver on each host. Without ``forward_to`` it asks the Internet from the root."""
+
+    forward_to: tuple[IPAddress, ...] = ()
+    trust_anchors: tuple[Annotated[str, AfterValidator(values.trust_anchor)], ...] = ()
+
+
+class Firewall(Strict):
+    """What reaches the host besides mail: SSH, from everywhere unless networks are named.
+
+    ``ssh_ports`` are those sshd listens on, which differ from pyinfra's ``ssh_port`` behind a port forwarding.
+    """
+
+    ssh_ports: Annotated[tuple[Port, ...], NotEmpty] = (22,)
+    ssh_from: tuple[IPNetwork, ...] = ()
+    extra_tcp: tuple[Port, ...] = ()
+
+
+class Policies(Strict):
+    """Limits of the queue and of a message."""
+
+    message_size: int = Field(default=26_214_400, ge=65_536, description="octets")
+    queue_lifetime: Duration = "5d"
+    bounce_lifetime: Duration = "5d"
+    time_servers: Annotated[tuple[Server, ...], NotEmpty] = ("2.debian.pool.ntp.org",)
+
+
+class Probe(Strict):
+    """The message `verify` submits: as whom, and to whom."""
+
+    login: LoginName
+    password: SecretSource
+    sender: EmailAddress
+    recipient: EmailAddress
+
+
+class Fleet(Strict):
+    """Hosts, domains, zones and what they share: the one meaning templates, DNS and checks are made from.
+
+    ``parked``: domains that send and take no mail, and say so. ``deployment``: marks records as ours where a provider keeps
+    comments. ``certificate_authorities``: who may issue for the hosts' names (CAA). ``tlsa``: publish the certificates of
+    hosts that take mail, where their zone is signed (DANE).
+    """
+
+    hosts: tuple[Host, ...]
+    domains: tuple[Domain, ...]
+    zones: tuple[Zone, ...]
+    parked: tuple[HostName, ...] = ()
+    providers: dict[Identifier, Provider]
+    keys: Keys
+    postmaster: EmailAddress
+    logins: tuple[Login, ...] = ()
+    resolver: Resolver = Resolver()
+    firewall: Firewall = Firewall()
+    policies: Policies = Policies()
+    probe: Probe | None = None
+    deployment: Identifier = "main"
+    certificate_authorities: tuple[HostName, ...] = ()
+    tlsa: bool = True
+    ledger: LocalPath = Path("../dns-ledger")
+    tls_authorities: LocalPath | None = None
+
+    def host(self, name: str) -> Host:
+        """The host of that inventory name; KeyError if there is none."""
+        return self._hosts[name]
+
+    def hosts_of(self, domain: Domain) -> tuple[Host, ...]:
+        """The hosts that sign and send for a domain, in inventory order."""
+        return tuple(host for host in self.hosts if domain.hosts is None or host.name in domain.hosts)
+
+    def domains_of(self, host: Host) -> tuple[Domain, ...]:
+        """The domains a host signs for, in inventory order."""
+        return tuple(domain for domain in self.domains if domain.hosts is None or host.name in domain.hosts)
+
+    def zone_of(self, name: str) -> Zone | None:
+        """The zone a name lies in: the longest one that ends it."""
+        labels = name.split(".")
+        suffixes = (".".join(labels[start:]) for start in range(len(labels)))
+        return next((self._zones[suffix] for suffix in suffixes if suffix in self._zones), None)
+
+    @cached_property
+    def _hosts(self) -> dict[str, Host]:
+        return {host.name: host for host in self.hosts}
+
+    @cached_property
+    def _zones(self) -> dict[str, Zone]:
+        return {zone.name: zone for zone in self.zones}
