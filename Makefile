@@ -6,7 +6,7 @@ BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-servers lint format golden docs clean
+.PHONY: help demo test test-unit test-servers lint format golden docs bench-dns clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -51,6 +51,15 @@ golden: $(BIN)/pytest-ready  ## write the golden files anew; read the diff befor
 
 docs: $(BIN)/pytest-ready  ## write docs/commands.md anew
 	$(BIN)/python -m postwright.cli.manual > docs/commands.md
+
+# What it compares with is installed apart and never becomes part of the product.
+.venv/bench-dns/ready: benchmarks/dns/constraints.txt $(BIN)/pytest-ready
+	$(PYTHON) -m venv .venv/bench-dns
+	.venv/bench-dns/bin/python -m pip install -q --disable-pip-version-check -c $< octodns octodns-bind octodns-cloudflare
+	@touch $@
+
+bench-dns: .venv/bench-dns/ready test-servers  ## postwright and octoDNS on the same zones; writes benchmarks/results/dns.md
+	PYTHONPATH=tests $(BIN)/python benchmarks/dns/run.py .venv/bench-dns/bin/python
 
 clean:           ## remove what the targets above made here
 	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

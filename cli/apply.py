@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from postwright.cli import output
-from postwright.cli.options import Options
+from postwright.cli.options import Options, consent
 from postwright.cli.project import project as read
+from postwright.errors import UsageError
 
 if TYPE_CHECKING:  # loads pydantic, which would slow down every --help
     from postwright.apply import Landed
+    from postwright.artefact import SavedPlan
+    from postwright.inventory import Project
+    from postwright.plan import FleetPlan
+    from postwright.publishing import Terms
 
 
 @click.command()
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--force", is_flag=True, help="Carry out a plan that is marked unsafe.")
-@click.option("--adopt", is_flag=True, help="Take over values of others that stand where ours must be the only ones.")
+@click.option(
+    "--plan",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Carry out this saved plan and nothing else, without asking; refuse if the world has moved since.",
+)
+@consent
+@click.option("--settle", is_flag=True, help="Before hosts are touched, wait until no cache holds an earlier answer.")
 @click.option(
     "--verify/--no-verify",
     "verify_after",
@@ -26,7 +39,17 @@ if TYPE_CHECKING:  # loads pydantic, which would slow down every --help
 )
 @click.pass_obj
 @click.pass_context
-def apply(ctx: click.Context, options: Options, yes: bool, force: bool, adopt: bool, verify_after: bool) -> None:
+def apply(
+    ctx: click.Context,
+    options: Options,
+    yes: bool,
+    force: bool,
+    file: Path | None,
+    adopt: bool,
+    consolidate: bool,
+    settle: bool,
+    verify_after: bool,
+) -> None:
     """Bring keys, DNS and hosts to what the inventory says.
 
     In the order that keeps mail flowing: new DNS first; hosts when every name server shows it; a signed message proven; old DNS last. Then all checks. Run
@@ -35,26 +58,25 @@ def apply(ctx: click.Context, options: Options, yes: bool, force: bool, adopt: b
     \b
     Examples:
       postwright apply
-      postwright apply --yes        from cron or CI
+      postwright apply --plan plan.json        what `plan --out plan.json` saved
+      postwright apply --yes                   from cron or CI
     """
     from postwright import apply as service  # noqa: PLC0415 - heavy
     from postwright import material  # noqa: PLC0415
-    from postwright.cli.plan_text import print_plan  # noqa: PLC0415
     from postwright.cli.verify import run_checks  # noqa: PLC0415
+    from postwright.publishing import Terms  # noqa: PLC0415
 
     project = read(options)
     material.require_valid(project)
+    saved = _saved(file, adopt or consolidate)
+    terms = Terms(
+        saved.adopt if saved else adopt, saved.consolidate if saved else consolidate, force=force, settle=settle
+    )
     progress = output.Progress(verbose=bool(options.verbose))
     with service.exclusively(project):
-        plan = service.make_plan(project, progress.phase, adopt=adopt)
-        progress.done()
-        if not options.json:
-            print_plan(plan, whole=bool(options.verbose))
-        plan.require_safe(force=force)
-        if not plan.is_empty and not yes:
-            click.confirm("Apply this?", abort=True, err=True)
+        plan = _agreed(options, project, progress, terms, saved, ask=not yes and not saved)
         landed = service.apply(
-            project, plan, progress.phase, lambda host, step: progress.step(f"{host}: {step}"), adopt=adopt, force=force
+            project, plan, progress.phase, lambda host, step: progress.step(f"{host}: {step}"), terms
         )
     progress.done()
     if not options.json:
@@ -64,6 +86,34 @@ def apply(ctx: click.Context, options: Options, yes: bool, force: bool, adopt: b
         output.document({**landed.to_json(), "verified": results and results.to_json()})
     if results and not results.all_ok:
         ctx.exit(1)
+
+
+def _saved(file: Path | None, flags: bool) -> SavedPlan | None:
+    from postwright import artefact  # noqa: PLC0415 - heavy
+
+    if file and flags:
+        raise UsageError("--adopt and --consolidate are part of a saved plan; give them to `plan --out`")
+    return artefact.load(file) if file else None
+
+
+def _agreed(
+    options: Options, project: Project, progress: output.Progress, terms: Terms, saved: SavedPlan | None, *, ask: bool
+) -> FleetPlan:
+    """The plan as of now, which the operator has reviewed or says yes to."""
+    from postwright import apply as service  # noqa: PLC0415 - heavy
+    from postwright import artefact  # noqa: PLC0415
+    from postwright.cli.plan_text import print_plan  # noqa: PLC0415
+
+    plan = service.make_plan(project, progress.phase, terms)
+    progress.done()
+    if not options.json:
+        print_plan(plan, whole=bool(options.verbose))
+    if saved:
+        artefact.require_same(saved, plan)
+    plan.require_safe(force=terms.force)
+    if not plan.is_empty and ask:
+        click.confirm("Apply this?", abort=True, err=True)
+    return plan
 
 
 def _print_landed(landed: Landed) -> None:

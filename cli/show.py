@@ -9,9 +9,11 @@ from postwright.cli.options import Options
 from postwright.cli.project import project as read
 from postwright.errors import UsageError
 
+WHATS = ["summary", "records", "files", "keys", "policies", "providers"]
+
 
 @click.command()
-@click.argument("what", type=click.Choice(["summary", "records", "files", "keys"]), default="summary")
+@click.argument("what", type=click.Choice(WHATS), default="summary")
 @click.option("--host", "host_name", metavar="NAME", help="Files of this host only.")
 @click.option(
     "--release",
@@ -26,13 +28,16 @@ def show(options: Options, what: str, host_name: str | None, release: str) -> No
 
     Connects to nothing.
 
-    WHAT is summary (the default), records (as zone files), files (with their content, secrets left out) or keys.
+    WHAT is summary (the default), records (as zone files), files (with their content, secrets left out), keys, policies
+    (MTA-STS, to be served over HTTPS) or providers (how to set up each DNS provider so that it lets us do no more than
+    we must).
 
     \b
     Examples:
       postwright show
       postwright show records
       postwright show files --host mx1
+      postwright show providers
     """
     from postwright import describe  # noqa: PLC0415 - cryptography is heavy
 
@@ -50,7 +55,7 @@ def show(options: Options, what: str, host_name: str | None, release: str) -> No
         lines = [line for host, files in parts.items() for line in describe.file_lines(host, files)]
         value: object = {host: [describe.file_json(file) for file in files] for host, files in parts.items()}
     else:
-        value, lines = {"summary": describe.summary, "records": describe.records, "keys": describe.keys}[what](project)
+        value, lines = getattr(describe, what)(project)
     if options.json:
         output.document(value)
     else:

@@ -58,25 +58,63 @@ mail = (
                     "mx": "hosts",
                     # How an SPF record we create ends; one that is there already keeps its own ending.
                     "spf_all": "~all",
+                    # Publish the addresses at this name, and only include it in the domain's record. For many domains
+                    # with the same hosts, or where the record may be edited once only.
+                    # "spf_include": "_spf.example.com",
                     "dmarc": {
                         # none, then quarantine, then reject: raise it when the reports show only your own mail failing.
                         "policy": "none",
+                        # For subdomains, and for those that do not exist; None: as the policy above.
                         "subdomain_policy": None,
+                        "nonexistent_policy": None,
+                        # True: receivers go one step lower than the policy says, and report as if they did not.
+                        "test": False,
                         "aggregate_reports": ["dmarc@example.com"],
                         "failure_reports": [],
                         # True: From must be the very domain that SPF or DKIM proves, not a relative.
                         "strict": False,
                     },
+                    # MTA-STS: senders must find TLS at the MX hosts. "testing", then "enforce"; "none" to withdraw it.
+                    # `show policies` prints the file that policy_host has to serve first (mta-sts.DOMAIN leads there;
+                    # leave it out if that name is managed elsewhere). Its MX hosts are the domain's own unless said
+                    # here. max_age is in seconds.
+                    # "mta_sts": {
+                    #     "mode": "testing",
+                    #     "policy_host": "www.example.com",
+                    #     "mx": ["mx1.example.com"],
+                    #     "max_age": 604800,
+                    # },
+                    # Where senders report trouble with TLS: mail addresses and https URLs.
+                    # "tls_reports": ["tls@example.com"],
+                    # A logo beside the mail; needs a policy of quarantine or reject, and mostly a certificate.
+                    # "bimi": {
+                    #     "logo": "https://www.example.com/logo.svg", "certificate": "https://www.example.com/mark.pem",
+                    #     "selector": "default",
+                    # },
+                    # The domain's owner leads its mail records to a zone of yours by CNAME, once; `show` names the
+                    # CNAMEs. Its own zone is then not needed here, and "mx" must be "keep".
+                    # "delegated": {
+                    #     "to": "customer.mail.example.com",  # a name in your zone, of this domain alone
+                    #     "selectors": ["pw1", "pw2"],  # DKIM keys take turns in them
+                    #     "dmarc": True,  # False: its owner keeps the policy
+                    #     "return_path": "bounce",  # bounces go to bounce.DOMAIN; None: the owner sees to them
+                    # },
                     # Mail to the domain: local part → where it goes; "*" is everything else. postmaster and abuse
                     # go to the fleet's postmaster unless named here.
                     "aliases": {"dmarc": "ops@example.net"},
                 },
             ],
+            # Domains that send and take no mail, and say so.
+            # "parked": ["example.org"],
             # Zones that hold the names above, each with the provider that publishes it. A reverse zone is named only
             # if you hold it; else your hoster sets the PTR, and `show` tells you what to ask for.
             "zones": [
                 {"name": "example.com", "provider": "ns1", "ttl": 3600},
                 {"name": "2.0.192.in-addr.arpa", "provider": "ns1"},
+                # At Cloudflare the zone's id may be named: then the token needs no right to list zones.
+                # {"name": "example.org", "provider": "cf", "zone_id": "0123456789abcdef0123456789abcdef"},
+                # Servers to ask what is published, where the zone's NS records cannot be resolved from here.
+                # {"name": "example.org", "provider": "hand", "servers": ["192.0.2.53", "192.0.2.54@5353"]},
             ],
             "providers": {
                 "ns1": {
@@ -89,6 +127,23 @@ mail = (
                     "secret": {"file": "../secrets/tsig"},
                     "timeout": 5.0,
                 },
+                # Cloudflare, with an API token of the template "Edit zone DNS". Free plans take 200 changes in a batch;
+                # requests are per five minutes.
+                # "cf": {
+                #     "kind": "cloudflare", "token": {"file": "../secrets/cloudflare"}, "batch": 200, "requests": 1000,
+                #     "api": "https://api.cloudflare.com/client/v4", "timeout": 30.0,
+                # },
+                # Any other provider that octoDNS has a class for (pip install 'postwright[octodns]' and that class's
+                # package). options and secret_options are its arguments; whole_zone allows a class that rewrites zones.
+                # "route53": {
+                #     "kind": "octodns",
+                #     "plugin": "octodns_route53.Route53Provider",
+                #     "options": {"access_key_id": "AKIA…"},
+                #     "secret_options": {"secret_access_key": {"file": "../secrets/route53"}},
+                #     "whole_zone": False,
+                # },
+                # No API at all: what is due is written to files here, for a person to paste.
+                # "hand": {"kind": "zonefile", "directory": "../to-paste"},
             },
             # The DKIM keyring: encrypted PKCS#8 files, fit to be committed. The passphrase is not.
             "keys": {
@@ -127,6 +182,12 @@ mail = (
                 "sender": "probe@example.com",
                 "recipient": "ops@example.net",
             },
+            # Who may issue certificates for the hosts' names (CAA), besides those that may already.
+            # "certificate_authorities": ["letsencrypt.org"],
+            # Publish the certificates of hosts that take mail, where their zone is signed (TLSA, for DANE).
+            "tlsa": True,
+            # Marks records as yours at providers that keep comments. Differs between projects that share a zone.
+            "deployment": "main",
             # What we wrote to DNS last: a reviewed file per zone. Commit it.
             "ledger": "../dns-ledger",
             # Further certificate authorities that `verify` trusts, as PEM; for hosts with certificates of your own CA.

@@ -8,28 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from postwright import material
-from postwright.dns import nameservers, propagation, publish
+from postwright.dns import delegation, nameservers
+from postwright.dns import publish as dns
 from postwright.dns.canonical import txt_octets
-from postwright.dns.plan import DnsPlan
-from postwright.dns.providers import ZoneMoved
 from postwright.dns.records import zone_for
-from postwright.errors import DeployError, PostwrightError, ProviderError
+from postwright.errors import DeployError, PostwrightError
 from postwright.hosts import runner
 from postwright.hosts.bundles import planned_selector
 from postwright.inventory import Project
 from postwright.locks import project_lock
 from postwright.plan import FleetPlan, NewKey
 from postwright.proof import Signature, prove_signing
-
-SECONDS_TO_BE_SEEN = 120
-_TRIES = 3  # plans made anew when somebody else writes to a zone at the same time
-
-Phase = Callable[[str], None]
+from postwright.publishing import Phase, Terms, await_caches, dns_plan, ledger_of, publish, waiting
 
 
 @dataclass
@@ -40,6 +35,10 @@ class Landed:
     zones: dict[str, None] = field(default_factory=dict)  # an ordered set
     hosts: dict[str, list[str]] = field(default_factory=dict)
     proven: list[Signature] = field(default_factory=list)
+
+    def zone(self, name: str) -> None:
+        """A zone was written; called from the thread that did."""
+        self.zones[name] = None
 
     @property
     def nothing(self) -> bool:
@@ -68,7 +67,7 @@ def exclusively(project: Project) -> AbstractContextManager[None]:
     return project_lock(project.base)
 
 
-def make_plan(project: Project, phase: Phase, *, adopt: bool = False) -> FleetPlan:
+def make_plan(project: Project, phase: Phase, terms: Terms) -> FleetPlan:
     """What an apply would change; reads hosts and zones, changes nothing."""
     names = [domain.name for domain in project.fleet.domains]
     keyring = material.keyring_of(project)
@@ -76,20 +75,11 @@ def make_plan(project: Project, phase: Phase, *, adopt: bool = False) -> FleetPl
         NewKey(name, planned_selector(project, name), project.fleet.keys.bits) for name in keyring.missing(names)
     )
     phase("reading DNS")
-    dns = _dns_plan(project, adopt=adopt)
+    unled = waiting(project)
+    found = dns_plan(project, terms, phase)
     phase("reading hosts")
-    return FleetPlan(new, dns, tuple(runner.plan(project)))
-
-
-def _dns_plan(project: Project, *, adopt: bool) -> DnsPlan:
-    names = [domain.name for domain in project.fleet.domains]
-    keys = material.keyring_of(project).public_keys(names)
-    return publish.plan(project.fleet, keys, project.base, ledger_of(project), adopt=adopt)
-
-
-def ledger_of(project: Project) -> Any:
-    """The folder of what we wrote to DNS last."""
-    return project.path(project.fleet.ledger)
+    noted = replace(found, notes=(*found.notes, *unled.values()))
+    return FleetPlan(new, noted, tuple(runner.plan(project, unled)))
 
 
 @contextmanager
@@ -108,20 +98,15 @@ def _interruptible(landed: Landed) -> Iterator[None]:
 
 
 def apply(
-    project: Project,
-    expected: FleetPlan,
-    phase: Phase,
-    step: Callable[[str, str], None],
-    *,
-    adopt: bool = False,
-    force: bool = False,
+    project: Project, expected: FleetPlan, phase: Phase, step: Callable[[str, str], None], terms: Terms
 ) -> Landed:
     """Bring keys, DNS and hosts to what the inventory says; returns what changed. To be called ``exclusively``.
 
-    ``expected`` is the plan the operator has seen. If there is anything to do, a note in the project says that signing
-    is unproven until it has been proven: by this run, or by the next one if this is cut short.
+    ``expected`` is the plan the operator has agreed to: DNS is changed in no other way. If there is anything to do, a note
+    in the project says that signing is unproven until it has been proven: by this run, or by the next one if this is cut
+    short.
 
-    Raises LockedError, ProviderError, DeployError or UsageError; each says what had landed before.
+    Raises LockedError, UnsafePlan, ProviderError, DeployError or UsageError; each says what had landed before.
     """
     landed = Landed()
     unproven = project.base / ".postwright" / "unproven"
@@ -129,7 +114,8 @@ def apply(
         unproven.touch()
     with _interruptible(landed):
         fresh = _make_keys(project, phase, landed)
-        plan = _publish(project, phase, landed, adopt=adopt, force=force)
+        plan = publish(project, expected, phase, landed.zone, terms)
+        await_caches(project, plan, phase, settle=terms.settle)
         _confirm_keys(project)
         phase("hosts")
         runner.apply(project, lambda line: _note(landed, line, step))
@@ -139,8 +125,7 @@ def apply(
             unproven.unlink(missing_ok=True)
         if any(zone.subtractive for zone in plan.zones):
             phase("removing what DNS no longer needs")
-            zones = publish.apply_subtractive(plan, project.fleet, project.base, ledger_of(project))
-            landed.zones |= dict.fromkeys(zones)
+            dns.apply_subtractive(plan, project.fleet, project.base, ledger_of(project), landed.zone)
     return landed
 
 
@@ -164,34 +149,12 @@ def _make_keys(project: Project, phase: Phase, landed: Landed) -> list[str]:
     return [name for name in names if keyring.signing_key(name) is None]
 
 
-def _publish(project: Project, phase: Phase, landed: Landed, *, adopt: bool, force: bool) -> DnsPlan:
-    """Write what is to be added, and wait until every authoritative server shows it."""
-    phase("publishing DNS")
-    for attempt in range(1, _TRIES + 1):
-        plan = _dns_plan(project, adopt=adopt)
-        FleetPlan((), plan, ()).require_safe(force=force)
-        try:
-            zones = publish.apply_additive(plan, project.fleet, project.base, ledger_of(project))
-            landed.zones |= dict.fromkeys(zones)
-            break
-        except ZoneMoved:
-            if attempt == _TRIES:
-                raise
-    phase("waiting until every name server shows it")
-    seen = propagation.wait_until_seen(project.fleet, plan.due_before_hosts, SECONDS_TO_BE_SEEN)
-    if seen.state != "ok":
-        lines = "\n".join(f"  {problem}" for problem in seen.problems)
-        msg = (
-            f"not every name server shows the new records after {SECONDS_TO_BE_SEEN} s; hosts were not touched\n{lines}"
-        )
-        raise ProviderError(msg)
-    return plan
-
-
 def _confirm_keys(project: Project) -> None:
-    """Every published key has been seen by now: hosts may sign with it."""
+    """Every published key has been seen by now, and hosts may sign with it; not where the owner's CNAME is missing."""
+    unled = waiting(project)
     for domain in project.fleet.domains:
-        material.keyring_of(project).activate(domain.name)
+        if domain.name not in unled:
+            material.keyring_of(project).activate(domain.name)
 
 
 def _key_in_dns(project: Project) -> Callable[[str], bytes | None]:
@@ -201,6 +164,9 @@ def _key_in_dns(project: Project) -> Callable[[str], bytes | None]:
 
 def joined_text(project: Project, name: str) -> bytes | None:
     """The one TXT at a name with its strings joined (RFC 6376 §3.6.2.2), or None if there is not exactly one."""
-    servers, _ = nameservers.authoritative(project.fleet, zone_for(project.fleet, name))
-    values = nameservers.ask(servers[0], name, "TXT")
+    home = delegation.home(project.fleet, name)
+    servers, notes = nameservers.authoritative(project.fleet, zone_for(project.fleet, home))
+    if not servers:
+        raise nameservers.NoAnswerError("; ".join(notes))
+    values = nameservers.ask(servers[0], home, "TXT")
     return txt_octets(values[0]) if len(values) == 1 else None

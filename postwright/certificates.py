@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography import x509
@@ -34,6 +35,11 @@ def problems(certificate: Path, key: Path, name: str, passphrase: Callable[[], s
 def first_of(path: Path) -> x509.Certificate:
     """The host's own certificate, the first of its chain; ValueError or OSError if there is none."""
     return x509.load_pem_x509_certificates(path.read_bytes())[0]
+
+
+def key_digest(certificate: x509.Certificate) -> str:
+    """SHA-256 of the DER SubjectPublicKeyInfo in hexadecimal."""
+    return sha256(certificate.public_key().public_bytes(*_DER)).hexdigest()
 
 
 def is_self_signed(path: Path) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
+from postwright import consistency_dns
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -48,6 +49,9 @@ def _repeated_names(fleet: Fleet) -> Iterator[str]:
     yield from _repeated("mail_fleet.domains", (domain.name for domain in fleet.domains))
     yield from _repeated("mail_fleet.zones", (zone.name for zone in fleet.zones))
     yield from _repeated("mail_fleet.logins", (login.login for login in fleet.logins))
+    yield from _repeated("mail_fleet.parked", fleet.parked)
+    authorities = fleet.certificate_authorities or ()  # None where what was written is no list
+    yield from _repeated("mail_fleet.certificate_authorities", authorities)
 
 
 def _repeated(place: str, names: Iterable[Hashable]) -> Iterator[str]:
@@ -76,10 +80,10 @@ def _zones_without_provider(fleet: Fleet) -> Iterator[str]:
 
 
 def _domains_without_zone(fleet: Fleet) -> Iterator[str]:
-    for position, domain in enumerate(fleet.domains):
-        if fleet.zone_of(domain.name) is None:
+    for place, domain in consistency_dns.domains(fleet):
+        if fleet.zone_of(domain.name) is None and domain.delegated is None:
             yield (
-                f"mail_fleet.domains[{position}] ({domain.name}): lies in no zone of mail_fleet.zones, so nobody would "
+                f"{place}: lies in no zone of mail_fleet.zones, so nobody would "
                 "publish its records; add its zone and a provider"
             )
 
@@ -87,8 +91,7 @@ def _domains_without_zone(fleet: Fleet) -> Iterator[str]:
 def _domains_without_hosts(fleet: Fleet) -> Iterator[str]:
     names = {host.name for host in fleet.hosts}
     known = ", ".join(sorted(names)) or "none"
-    for position, domain in enumerate(fleet.domains):
-        place = f"mail_fleet.domains[{position}] ({domain.name})"
+    for place, domain in consistency_dns.domains(fleet):
         for name in domain.hosts or ():
             if name not in names:
                 yield f"{place}.hosts: no host {name!r} with mail_host data (there is: {known}); mend the name"
@@ -100,7 +103,7 @@ def _domains_without_hosts(fleet: Fleet) -> Iterator[str]:
 
 
 def _foreign_senders(fleet: Fleet) -> Iterator[str]:
-    ours = {domain.name for domain in fleet.domains}
+    ours = {name for domain in fleet.domains for name in (domain.name, domain.return_path)}
     for position, login in enumerate(fleet.logins):
         for sender in login.senders:
             if sender.partition("@")[2] not in ours:
@@ -145,4 +148,5 @@ _CHECKS: dict[Check, set[str]] = {
     _foreign_senders: {"domains"},
     _probe: {"logins", "probe"},
     _postmaster_behind_us: {"postmaster", "domains"},
+    **consistency_dns.CHECKS,
 }

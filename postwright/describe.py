@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from postwright import material
-from postwright.dns import zonefile
-from postwright.dns.records import Record, desired, unmanaged_pointers, zone_for
+from postwright.dns import delegation, mta_sts, zonefile
+from postwright.dns.providers import snippets
+from postwright.dns.records import Record, consents, desired, unmanaged_pointers, zone_for
 from postwright.files import content
 from postwright.hosts.bundles import planned_selector
 from postwright.inventory import Project
-from postwright.model import Host
+from postwright.keys.keyring import Key
+from postwright.model import Domain, Host
 from postwright.services.bundle import bundle
 from postwright.services.parts import Context, HostFile, HostSecrets, Release, SigningKey
 
@@ -18,7 +20,7 @@ Described = tuple[Any, list[str]]
 
 
 def summary(project: Project) -> Described:
-    """Hosts with addresses and roles, domains with policy and key, zones with provider."""
+    """Hosts with addresses and roles, domains with policy and key, zones with provider, and what others must set."""
     fleet = project.fleet
     keyring = material.keyring_of(project)
     value = {
@@ -31,20 +33,26 @@ def summary(project: Project) -> Described:
             }
             for host in fleet.hosts
         ],
-        "domains": [
-            {
-                "name": domain.name,
-                "hosts": [host.name for host in fleet.hosts_of(domain)],
-                "mx": domain.mx,
-                "dmarc": domain.dmarc.policy,
-                "selector": key.selector if (key := keyring.signing_key(domain.name)) else None,
-            }
-            for domain in fleet.domains
-        ],
+        "domains": [_domain(project, domain, keyring.signing_key(domain.name)) for domain in fleet.domains],
+        "parked": list(fleet.parked),
         "zones": [{"name": zone.name, "provider": zone.provider} for zone in fleet.zones],
         "ask_your_hoster": [{"address": str(it.ip), "ptr": it.helo} for it in unmanaged_pointers(fleet)],
+        "ask_owners": [{"name": name, "cname": target} for name, target in delegation.asked(fleet)],
+        "ask_report_receivers": list(consents(fleet)),
     }
-    return value, _summary_lines(value)
+    return value, [*_summary_lines(value), *_asking_lines(value)]
+
+
+def _domain(project: Project, domain: Domain, key: Key | None) -> dict[str, Any]:
+    return {
+        "name": domain.name,
+        "hosts": [host.name for host in project.fleet.hosts_of(domain)],
+        "mx": domain.mx,
+        "dmarc": domain.dmarc.policy,
+        "mta_sts": domain.mta_sts.mode if domain.mta_sts else None,
+        "delegated_to": domain.delegated.to if domain.delegated else None,
+        "selector": key.selector if key else None,
+    }
 
 
 def _summary_lines(value: dict[str, Any]) -> list[str]:
@@ -55,20 +63,55 @@ def _summary_lines(value: dict[str, Any]) -> list[str]:
     lines.append("Domains")
     for it in value["domains"]:
         key = f"signs with {it['selector']}" if it["selector"] else "has no key yet: apply makes one"
-        lines.append(f"  {it['name']}: from {', '.join(it['hosts'])}; MX {it['mx']}; DMARC {it['dmarc']}; {key}")
+        parts = [f"MX {it['mx']}", f"DMARC {it['dmarc']}"]
+        parts += [f"MTA-STS {it['mta_sts']}"] if it["mta_sts"] else []
+        parts += [f"delegated to {it['delegated_to']}"] if it["delegated_to"] else []
+        lines.append(f"  {it['name']}: from {', '.join(it['hosts'])}; {'; '.join(parts)}; {key}")
+    if value["parked"]:
+        lines += ["Parked domains, which send and take no mail", *(f"  {name}" for name in value["parked"])]
     lines.append("Zones")
-    lines += [f"  {zone['name']} at {zone['provider']}" for zone in value["zones"]]
-    if value["ask_your_hoster"]:
-        lines.append("Reverse names that are not in your zones: ask your hoster to set them")
-        lines += [f"  {it['address']} → {it['ptr']}" for it in value["ask_your_hoster"]]
-    return lines
+    return lines + [f"  {zone['name']} at {zone['provider']}" for zone in value["zones"]]
+
+
+def _asking_lines(value: dict[str, Any]) -> list[str]:
+    """What stands in zones of others; each heading only if there is something below it."""
+    asked = {
+        "Reverse names that are not in your zones: ask your hoster to set them": [
+            f"  {it['address']} → {it['ptr']}" for it in value["ask_your_hoster"]
+        ],
+        "CNAMEs of delegated domains: ask their owners to set them": [
+            f"  {it['name']}. CNAME {it['cname']}." for it in value["ask_owners"]
+        ],
+        "Consents to DMARC reports: ask those who receive them to set": [
+            f'  {name}. TXT "v=DMARC1"' for name in value["ask_report_receivers"]
+        ],
+    }
+    return [line for heading, lines in asked.items() if lines for line in (heading, *lines)]
+
+
+def policies(project: Project) -> Described:
+    """The MTA-STS policy files, domain by domain: where each is fetched from, and its content, ended by CRLF."""
+    value = {
+        domain.name: {
+            "url": f"https://{mta_sts.policy_name(domain)}{mta_sts.POLICY_PATH}",
+            "text": mta_sts.policy_text(project.fleet, domain),
+        }
+        for domain in project.fleet.domains
+        if domain.mta_sts
+    }
+    lines = [line for it in value.values() for line in (f"== {it['url']}", *it["text"].splitlines())]
+    return value, lines or ["no domain has an MTA-STS policy; give one mta_sts, see inventories/example.py"]
 
 
 def records(project: Project) -> Described:
-    """The records of every zone, as zone files. A domain without a key shows none yet."""
+    """The records of every zone, as zone files, TLSA even where a zone turns out not to be signed.
+
+    A domain without a key shows none yet.
+    """
     names = [domain.name for domain in project.fleet.domains]
+    keys = material.keyring_of(project).public_keys(names)
     by_zone: dict[str, list[Record]] = {zone.name: [] for zone in project.fleet.zones}
-    for record in desired(project.fleet, material.keyring_of(project).public_keys(names)):
+    for record in desired(project.fleet, keys, material.certificate_digests(project)):
         by_zone[zone_for(project.fleet, record.name).name].append(record)
     value = {
         zone: [{"name": it.name, "type": it.type, "ttl": it.ttl, "rdata": it.rdata} for it in found]
@@ -92,6 +135,15 @@ def keys(project: Project) -> Described:
         rows = [f"  {it['selector']}  {it['state']}  RSA-{it['bits']}  made {it['created']}" for it in found]
         lines += [name, *(rows or ["  none yet: apply makes one"])]
     return value, lines
+
+
+def providers(project: Project) -> Described:
+    """How each provider is to be set up so that we may do what we must and no more."""
+    fleet = project.fleet
+    names = [domain.name for domain in fleet.domains]
+    keys = material.keyring_of(project).public_keys(names)
+    value = {name: snippets.lines(fleet, keys, name) for name in fleet.providers}
+    return value, [line for name, lines in value.items() for line in (f"== provider {name}", *lines)]
 
 
 def files(project: Project, host: Host, release: Release) -> tuple[HostFile, ...]:

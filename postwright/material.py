@@ -6,11 +6,13 @@ Private parts are kept in memory only.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
 from postwright import certificates, secret
+from postwright.dns import delegation
 from postwright.errors import UsageError
 from postwright.files import content
 from postwright.inventory import Project
@@ -20,8 +22,26 @@ from postwright.services.parts import HostSecrets, SigningKey
 
 
 def keyring_of(project: Project) -> Keyring:
-    """The project's keyring."""
-    return Keyring(project.path(project.fleet.keys.directory))
+    """The project's keyring; keys of delegated domains take the selectors their owners have led to us."""
+    return Keyring(project.path(project.fleet.keys.directory), partial(delegation.selectors, project.fleet))
+
+
+def certificate_digests(project: Project) -> dict[str, str]:
+    """Host name → SHA-256 of its certificate's public key in hexadecimal, as TLSA 3 1 1 has it (RFC 7671 §5.1).
+
+    Of hosts that take mail, if the fleet publishes TLSA at all. UsageError with every file that holds no certificate.
+    """
+    hosts = [host for host in project.fleet.hosts if project.fleet.tlsa and "mx" in host.roles]
+    paths = {host.name: project.path(host.tls.certificate) for host in hosts}
+    found, problems = {}, []
+    for name, path in paths.items():
+        try:
+            found[name] = certificates.key_digest(certificates.first_of(path))
+        except (ValueError, OSError) as error:
+            problems.append(f"{path}: not a PEM certificate ({error}); put the full chain there, the host's own first")
+    if problems:
+        raise UsageError("\n".join(dict.fromkeys(problems)))
+    return found
 
 
 def passphrase_of(project: Project) -> str:

@@ -11,6 +11,7 @@ from email import message_from_string
 
 import dkim
 
+from postwright import material
 from postwright.errors import DeployError
 from postwright.hosts import runner
 from postwright.inventory import Project
@@ -54,7 +55,10 @@ def prove_signing(project: Project, key_text: KeyText, first: tuple[str, ...] = 
 
 
 def _domains(project: Project, host: str, first: tuple[str, ...]) -> list[str]:
-    names = [domain.name for domain in project.fleet.domains_of(project.fleet.host(host))]
+    """The domains a host signs for; it takes no mail of others."""
+    keyring = material.keyring_of(project)
+    domains = project.fleet.domains_of(project.fleet.host(host))
+    names = [domain.name for domain in domains if keyring.signing_key(domain.name)]
     return sorted(names, key=lambda name: name not in first)[: max(DOMAINS_PER_HOST, len(first))]
 
 

@@ -11,9 +11,21 @@ import testinfra.host
 
 from postwright.checks import ssh
 from postwright.checks.context import Told, told
+from postwright.dns import dmarc, senders
 from postwright.inventory import Project
-from postwright.model import Fleet, Host
+from postwright.model import Domain, Fleet, Host
 from postwright.services import SERVICES
+
+# A check with one of these arguments runs on the domains it is about.
+_DOMAINS: dict[str, Callable[[Fleet, Domain], object]] = {
+    "domain": lambda _fleet, _domain: True,
+    "sender": lambda _fleet, domain: senders.envelope_name(domain),
+    "policy_owner": lambda _fleet, domain: dmarc.policy_name(domain),
+    "reporting": dmarc.consents_of,
+    "sts_domain": lambda _fleet, domain: domain.mta_sts,
+    "tls_reporting": lambda _fleet, domain: domain.tls_reports,
+    "delegated": lambda _fleet, domain: domain.delegated,
+}
 
 
 @pytest.fixture(scope="session")
@@ -78,5 +90,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "address" in metafunc.fixturenames:
         pairs = [(host, address) for host in fleet.hosts for address in host.addresses]
         metafunc.parametrize("address", pairs, ids=[f"{host.name}-{address.ip}" for host, address in pairs])
-    if "domain" in metafunc.fixturenames:
-        metafunc.parametrize("domain", fleet.domains, ids=[domain.name for domain in fleet.domains])
+    if "dane_host" in metafunc.fixturenames:
+        hosts = [host for host in fleet.hosts if fleet.tlsa and "mx" in host.roles]
+        metafunc.parametrize("dane_host", hosts, ids=[host.name for host in hosts])
+    if "certified" in metafunc.fixturenames:
+        pairs = [(host, address) for host in fleet.hosts for address in host.addresses if fleet.certificate_authorities]
+        metafunc.parametrize("certified", pairs, ids=[f"{host.name}-{address.ip}" for host, address in pairs])
+    _parametrize_domains(metafunc, fleet)
+
+
+def _parametrize_domains(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
+    for name, concerns in _DOMAINS.items():
+        if name in metafunc.fixturenames:
+            domains = [domain for domain in fleet.domains if concerns(fleet, domain)]
+            metafunc.parametrize(name, domains, ids=[domain.name for domain in domains])

@@ -19,13 +19,19 @@ _STRING_OCTETS = 255  # a character-string's length is one octet (RFC 1035 §3.3
 def canonical(rdtype: str, rdata: str) -> str:
     """The comparison form: TXT by its joined octets, names in lower case with final dot, IPv6 as RFC 5952 has it.
 
+    Of CAA the tag alone is in lower case: case may matter in a value (RFC 8659 §4.1, an account's URI in RFC 8657).
     Raises ``dns.exception.DNSException`` when the text is no rdata of that type.
     """
     if rdtype == "TXT":
         return txt_rdata([txt_octets(rdata)])
-    return dns.rdata.from_text("IN", rdtype, rdata).to_text().lower()
+    text = dns.rdata.from_text("IN", rdtype, rdata).to_text()
+    if rdtype == "CAA":
+        flags, tag, value = text.split(" ", 2)
+        return f"{flags} {tag.lower()} {value}"
+    return text.lower()
 
 
+@lru_cache(maxsize=65_536)  # one value is looked at many times on its way from inventory to plan
 def txt_strings(rdata: str) -> tuple[bytes, ...]:
     """The character-strings of a TXT rdata, octet for octet."""
     parsed = dns.rdata.from_text("IN", "TXT", rdata)

@@ -1,101 +1,89 @@
 """From ledger, live zone and desired records to the plan of one zone.
 
-Promise: pure. The merge of each RRset is in ``merge``; here RRsets are lined up, a CNAME in the way is refused, and the TTL
-is settled: an RRset has one TTL, so a stranger's value in it keeps the TTL that is there.
+Promise: pure. The merge of each RRset is in ``merge``, what keeps an RRset from standing at a name in ``spot``; here RRsets are
+lined up, and the TTL is settled: an RRset has one TTL, so a stranger's value in it keeps the TTL that is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from postwright.dns.canonical import by_tree
-from postwright.dns.merge import Clash, Merged, Sides, merge
+from postwright.dns.merge import merge
 from postwright.dns.plan import Change, Conflict, RRset, ZonePlan
-from postwright.dns.records import Record
+from postwright.dns.record import Record
+from postwright.dns.sides import Clash, Merged, Sides
+from postwright.dns.spot import BESIDE_CNAME, Group, Spot, spots
 
 _ADDRESSES = frozenset({"A", "AAAA"})
 Key = tuple[str, str]  # name, type
-_CHILD = "the name lies in a zone of its own, served by others; add that zone to the inventory, with the provider that publishes it"
-_CNAME = "a CNAME stands here, and nothing may stand beside it (RFC 1034 §3.6.2); delete it by hand, or publish where it leads"
 
 
 @dataclass(frozen=True)
 class Three:
-    """Base, live and desired of one zone. ``released``: what the inventory leaves to others from now on."""
+    """Base, live and desired of one zone. ``released``: what the inventory leaves to others from now on.
+
+    ``adopt`` and ``consolidate``: see ``sides.Sides``.
+    """
 
     base: tuple[Record, ...]
     live: tuple[RRset, ...]
     desired: tuple[Record, ...]
     released: Collection[Key] = frozenset()
     adopt: bool = False
+    consolidate: bool = False
 
 
 def wanted(*sides: Iterable[Record]) -> tuple[Key, ...]:
-    """The (name, type) a plan must read: all that base or desired speak of, parents first."""
+    """The (name, type) a plan must read: all that base or desired speak of, and what may stand beside a CNAME.
+
+    Parents come first.
+    """
     keys = {(record.name, record.type) for side in sides for record in side}
-    return tuple(sorted(keys, key=lambda key: (by_tree(key[0]), key[1])))
+    return _sorted({*keys, *((name, other) for name, rdtype in keys if rdtype == "CNAME" for other in BESIDE_CNAME)})
 
 
 def diff(zone: str, three: Three) -> ZonePlan:
     """The plan that makes live what is desired, and nothing else."""
-    base, desired = _by_key(three.base), _by_key(three.desired)
-    live = {(rrset.name, rrset.type): rrset for rrset in three.live}
-    additive, subtractive, conflicts, ours = [], [], [], []
-    for key in wanted(three.base, three.desired):
-        if key in three.released and key not in desired:
-            continue
-        group = _Group(key, base.get(key, []), desired.get(key, []), three.adopt)
-        match _merge(group, live):
+    groups = _groups(three)
+    at = spots(groups, three.live)
+    additive, subtractive, conflicts = [], [], []
+    ours: list[Record] = []
+    for group in groups:
+        spot = at[group.name]
+        match _merge(group, spot, three):
             case Conflict() as conflict:
                 conflicts.append(conflict)
                 ours += group.base
             case merged:
-                rrset = live.get(key, RRset(*key, 0, ()))
+                rrset = spot.live.get(group.type, RRset(group.name, group.type, 0, ()))
                 ttl = _ttl(group, rrset, merged)
-                first, second = _steps(rrset, merged, ttl)
+                first, second = _steps(rrset, spot.settled(group, merged), ttl)
                 additive += first
                 subtractive += second
-                ours += [Record(*key, ttl, value, group.shared) for value in merged.ours]
+                ours += [Record(group.name, group.type, ttl, value, group.shared) for value in merged.ours]
     # An address comes before what points to it and goes after it: BIND refuses an MX to a name in its zone without one.
-    additive.sort(key=lambda change: change.type not in _ADDRESSES)
-    subtractive.sort(key=lambda change: change.type in _ADDRESSES)
+    # Where a CNAME and something else take turns at a name, the one must be gone before the other comes.
+    additive.sort(key=lambda change: (bool(change.new), change.type not in _ADDRESSES))
+    subtractive.sort(key=lambda change: (not change.old, change.type in _ADDRESSES))
     return ZonePlan(zone, tuple(additive), tuple(subtractive), tuple(conflicts), three.base, tuple(ours), three.desired)
 
 
-@dataclass(frozen=True)
-class _Group:
-    """The records of one RRset."""
-
-    key: Key
-    base: list[Record]
-    desired: list[Record]
-    adopt: bool
-
-    @property
-    def shared(self) -> bool:
-        return any(record.shared for record in (*self.base, *self.desired))
-
-
-def _merge(group: _Group, live: Mapping[Key, RRset]) -> Conflict | Merged:
-    name, rdtype = group.key
-    base = tuple(record.rdata for record in group.base)
-    desired = tuple(record.rdata for record in group.desired)
-    alias = live.get((name, "CNAME"))
-    if alias and desired and rdtype != "CNAME":
-        return Conflict(name, rdtype, tuple(f"CNAME {target}" for target in alias.values), base, desired, _CNAME)
-    child = live.get((name, "NS"))
-    if child and desired:
-        return Conflict(name, rdtype, tuple(f"NS {server}" for server in child.values), base, desired, _CHILD)
-    there = live.get(group.key)
+def _merge(group: Group, spot: Spot, three: Three) -> Conflict | Merged:
+    if group.desired and (conflict := spot.in_the_way(group)):
+        return conflict
+    there = spot.live.get(group.type)
     values = there.values if there else ()
     if there and there.locked:
-        return Conflict(name, rdtype, values, base, desired, there.locked)
-    merged = merge(Sides(name, rdtype, base, values, desired, group.shared, group.adopt))
-    return Conflict(name, rdtype, values, base, desired, merged.reason) if isinstance(merged, Clash) else merged
+        return group.conflict(values, there.locked)
+    base, desired = (tuple(record.rdata for record in side) for side in (group.base, group.desired))
+    sides = Sides(group.name, group.type, base, values, desired, group.shared, three.adopt, three.consolidate)
+    merged = merge(sides)
+    return group.conflict(values, merged.reason) if isinstance(merged, Clash) else merged
 
 
-def _ttl(group: _Group, live: RRset, merged: Merged) -> int:
+def _ttl(group: Group, live: RRset, merged: Merged) -> int:
     return group.desired[0].ttl if group.desired and (merged.alone or not live.values) else live.ttl
 
 
@@ -108,9 +96,15 @@ def _steps(live: RRset, merged: Merged, ttl: int) -> tuple[list[Change], list[Ch
     id_of = dict(zip(live.values, live.ids, strict=True)) if live.ids else {}
     ids = tuple(id_of[value] for value in before) if id_of else ()
     first = Change(live.name, live.type, live.ttl if before else None, before, ttl, middle, ids, live.proxied)
-    second = Change(live.name, live.type, ttl, middle, ttl, after, ids if middle == before else ())
+    second = Change(live.name, live.type, ttl if middle else None, middle, ttl, after, ids if middle == before else ())
     needed = middle != before or first.retimed or (live.proxied and bool(middle))
     return [first] if needed else [], [second] if after != middle else []
+
+
+def _groups(three: Three) -> list[Group]:
+    base, desired = _by_key(three.base), _by_key(three.desired)
+    keys = [key for key in {**base, **desired} if key in desired or key not in three.released]
+    return [Group(*key, tuple(base.get(key, ())), tuple(desired.get(key, ()))) for key in _sorted(keys)]
 
 
 def _by_key(records: Iterable[Record]) -> dict[Key, list[Record]]:
@@ -118,3 +112,7 @@ def _by_key(records: Iterable[Record]) -> dict[Key, list[Record]]:
     for record in records:
         groups.setdefault((record.name, record.type), []).append(record)
     return groups
+
+
+def _sorted(keys: Iterable[Key]) -> tuple[Key, ...]:
+    return tuple(sorted(keys, key=lambda key: (by_tree(key[0]), key[1])))

@@ -7,60 +7,26 @@ nobody. Texts of values that stay are returned in the very spelling they were re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from postwright.dns import dkim, spf
+from postwright.dns import dkim, merge_spf, spf
 from postwright.dns.canonical import absent_from, canonical, same
+from postwright.dns.sides import Clash, Merged, Sides, Values
 
-Values = tuple[str, ...]
 _NULL_MX = "0 ."
-
-
-@dataclass(frozen=True)
-class Merged:
-    """The RRset after the additive step (``middle``) and after the subtractive one (``after``).
-
-    ``ours``: what the ledger says from then on; of an SPF record only our tokens. ``alone``: nothing in ``after`` is a
-    stranger's, so the TTL is ours to set.
-    """
-
-    middle: Values
-    after: Values
-    ours: Values
-    alone: bool
-
-
-@dataclass(frozen=True)
-class Clash:
-    """Why the RRset must not be touched, and what the operator can do."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Sides:
-    """The three sides of one RRset. ``adopt``: take what stands in an RRset of ours for our own, and replace it."""
-
-    name: str
-    type: str
-    base: Values
-    live: Values
-    desired: Values
-    shared: bool
-    adopt: bool = False
-
-    @property
-    def foreign(self) -> Values:
-        """What is there and neither we nor the inventory put there."""
-        return absent_from(self.live, (*self.base, *self.desired), self.type)
 
 
 def merge(sides: Sides) -> Merged | Clash:
     """Merge by the class of the RRset: exclusive, or shared by value, and inside SPF by token."""
     if not sides.shared:
         return _exclusive(sides)
-    return _txt(sides) if sides.type == "TXT" else _mx(sides)
+    match sides.type:
+        case "TXT":
+            return _txt(sides)
+        case "MX":
+            return _mx(sides)
+        case _:
+            return _by_value(sides)
 
 
 def _exclusive(sides: Sides) -> Merged | Clash:
@@ -73,13 +39,16 @@ def _exclusive(sides: Sides) -> Merged | Clash:
 def _early(sides: Sides, after: Values) -> Values:
     """What an exclusive RRset holds once everything additive is written.
 
-    Addresses and pointers may be several, so old and new overlap. Two TXT values at these names would be undefined, so
-    they are swapped: a key early, because the host will sign with it; a policy late, when the mail is fit for it.
+    Addresses, pointers and TLSA may be several, so old and new overlap. Two TXT values at these names would be undefined,
+    so they are swapped: a key early, because the host will sign with it; a policy late, when the mail is fit for it. A
+    CNAME cannot be two either, and is swapped early: what it leads to is published by then, and hosts may need it.
     """
     if not sides.live or not after:
         return sides.live or after
     if sides.type == "TXT":
         return after if dkim.is_key_name(sides.name) else sides.live
+    if sides.type == "CNAME":
+        return after
     return (*sides.live, *absent_from(after, sides.live, sides.type))
 
 
@@ -94,14 +63,16 @@ def _by_value(sides: Sides) -> Merged:
 def _mx(sides: Sides) -> Merged | Clash:
     """A first MX of ours beside a stranger's would split the domain's mail: that is for the operator to decide.
 
-    Once ours are there, a stranger's beside them is taken for a backup and kept. A null MX stands alone (RFC 7505 §3), so
-    it is swapped, and late: until then mail goes where it went.
+    Once ours are there, a stranger's beside them is taken for a backup and kept. One that is adopted is swapped in one step,
+    and late: until then mail goes where it went, and a run cut short finds the same conflict. So is a null MX, which stands
+    alone (RFC 7505 §3).
     """
     lone = _NULL_MX in (*sides.desired, *sides.foreign)
-    if sides.foreign and absent_from(sides.desired, sides.live, "MX") and (lone or not sides.base):
+    ours_there = len(absent_from(sides.base, sides.live, "MX")) < len(sides.base)
+    if sides.foreign and absent_from(sides.desired, sides.live, "MX") and (lone or not ours_there):
         if not sides.adopt:
             return Clash(_MX)
-        return Merged(sides.live if lone else _by_value(sides).middle, sides.desired, sides.desired, alone=True)
+        return Merged(sides.live, sides.desired, sides.desired, alone=True)
     merged = _by_value(sides)
     if merged.middle != merged.after and _NULL_MX in merged.middle:
         return Merged(sides.live or merged.after, merged.after, merged.ours, merged.alone)
@@ -110,10 +81,9 @@ def _mx(sides: Sides) -> Merged | Clash:
 
 def _txt(sides: Sides) -> Merged | Clash:
     """The RRset's SPF record by token, its other values by value."""
-    spf_part, others = _split(sides, spf_only=True), _split(sides, spf_only=False)
-    if len(spf_part.live) > 1 and (spf_part.desired or spf_part.base):
-        return Clash(_SPF)
-    merged, rest = _spf(spf_part), _by_value(others)
+    merged, rest = merge_spf.merge(_split(sides, spf_only=True)), _by_value(_split(sides, spf_only=False))
+    if isinstance(merged, Clash):
+        return merged
     return Merged(
         (*rest.middle, *merged.middle),
         (*rest.after, *merged.after),
@@ -126,40 +96,7 @@ def _split(sides: Sides, *, spf_only: bool) -> Sides:
     def part(values: Values) -> Values:
         return tuple(value for value in values if spf.is_spf(value) is spf_only)
 
-    return Sides(sides.name, sides.type, part(sides.base), part(sides.live), part(sides.desired), sides.shared)
-
-
-def _spf(sides: Sides) -> Merged:
-    base = tuple(dict.fromkeys(token for value in sides.base for token in spf.tokens_of(value)))
-    if not sides.live or same(sides.live, sides.desired, "TXT"):
-        return Merged(sides.live or sides.desired, sides.live or sides.desired, sides.desired, alone=True)
-    (live,) = sides.live
-    if any(map(spf.is_all, base)) and set(spf.tokens_of(live)) <= set(base):
-        return _own_spf(sides, live)  # only a record we created has an ``all`` of ours
-    wanted = tuple(token for value in sides.desired for token in spf.tokens_of(value) if not spf.is_all(token))
-    return _foreign_spf(live, base, wanted)
-
-
-def _own_spf(sides: Sides, live: str) -> Merged:
-    """A record with nothing of a stranger in it: replaced or removed whole, new mechanisms first."""
-    wanted = [token for value in sides.desired for token in spf.tokens_of(value) if not spf.is_all(token)]
-    middle = spf.add(live, spf.missing(live, wanted))
-    # Where only order or ``all`` differ nothing is gained early.
-    return Merged((middle,), sides.desired, sides.desired, alone=True)
-
-
-def _foreign_spf(live: str, base: Sequence[str], wanted: Sequence[str]) -> Merged:
-    """Our mechanisms inside a stranger's record. Its ``all`` stays, even one we once created: others rely on it now."""
-    present = spf.tokens_of(live)
-    mine = [token for token in base if token in present and not spf.is_all(token)]
-    new = spf.missing(live, wanted)
-    ours = [token for token in wanted if token in {*mine, *new}]
-    after = live
-    if new or set(mine) - set(wanted):
-        # Taken out first and put in again, ours stand together and the stranger's strings are as they were.
-        after = spf.add(spf.remove(live, mine), ours)
-    kept_all = [token for token in base if spf.is_all(token) and token in present]
-    return Merged((spf.add(live, new),), (after,), (spf.render([*ours, *kept_all]),) if ours else (), alone=False)
+    return replace(sides, base=part(sides.base), live=part(sides.live), desired=part(sides.desired))
 
 
 _ADOPT = "or run again with --adopt to replace it"
@@ -169,4 +106,3 @@ _ABANDONED = (
     " ledger file to leave it to its owner, or run again with --adopt to delete it"
 )
 _MX = f'the domain already has an MX of somebody else; set mx="keep" on the domain to leave it alone, {_ADOPT}'
-_SPF = "there is more than one SPF record, which receivers treat as none (RFC 7208 §4.5); join them into one by hand"

@@ -5,6 +5,7 @@ Promise: no cache is ever asked for a record; only the addresses of name servers
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 
 import dns.exception
@@ -49,7 +50,7 @@ def authoritative(fleet: Fleet, zone: Zone) -> tuple[tuple[NameServer, ...], tup
         else "no server can be asked; name some in its servers"
     )
     try:
-        names = ask(home, zone.name, "NS") if home else _resolve(zone.name, "NS")
+        names = ask(home, zone.name, "NS") if home else resolve(zone.name, "NS")
     except NoAnswerError as error:
         return fallback, (f"zone {zone.name}: NS records cannot be read ({error}); {only}",)
     ports = dict(home.endpoints) if home else {}  # a port of its own holds for the provider's address alone
@@ -73,6 +74,15 @@ def _endpoint(text: str) -> tuple[str, int]:
 
 def ask(server: NameServer, name: str, rdtype: str) -> tuple[str, ...]:
     """The values at a name, with authority; none if there are none. NoAnswerError if no address of the server answers."""
+    return _values(_response(server, name, rdtype, referrals=False), name, rdtype)
+
+
+def answer(server: NameServer, name: str, rdtype: str) -> dns.message.Message:
+    """The whole response: with authority, or a referral to the servers of a child zone. NoAnswerError as ``ask`` has it."""
+    return _response(server, name, rdtype, referrals=True)
+
+
+def _response(server: NameServer, name: str, rdtype: str, *, referrals: bool) -> dns.message.Message:
     problems = []
     for address, port in server.endpoints:
         query = dns.message.make_query(f"{name}.", rdtype, flags=0, payload=1232)
@@ -81,10 +91,40 @@ def ask(server: NameServer, name: str, rdtype: str) -> tuple[str, ...]:
         except (dns.exception.DNSException, OSError, EOFError) as error:
             problems.append(f"{address}: {error or type(error).__name__}")
             continue
-        if response.flags & dns.flags.AA and response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            return _values(response, name, rdtype)
+        leads_on = not response.answer and any(rrset.rdtype == dns.rdatatype.NS for rrset in response.authority)
+        known = response.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
+        if known and (response.flags & dns.flags.AA or (referrals and leads_on)):
+            return response
         problems.append(f"{address}: no authority ({dns.rcode.to_text(response.rcode())})")
     raise NoAnswerError("; ".join(problems))
+
+
+def negative_ttl(fleet: Fleet, zone: Zone) -> int:
+    """Seconds for which caches remember that a name is not there: the SOA's last field (RFC 2308 §4). NoAnswerError."""
+    servers, _ = authoritative(fleet, zone)
+    if not servers:
+        raise NoAnswerError("no server of the zone is known")
+    (soa,) = ask(servers[0], zone.name, "SOA") or ("0",)
+    return int(soa.split()[-1])
+
+
+def one_per_address(server: NameServer) -> tuple[NameServer, ...]:
+    """The server once per address that a packet can leave to from here; as it is if that is none."""
+    found = [endpoint for endpoint in server.endpoints if _routable(*endpoint)]
+    if len(server.endpoints) == 1 or not found:
+        return (server,)
+    return tuple(NameServer(f"{server.name} ({endpoint[0]})", (endpoint,)) for endpoint in found)
+
+
+def _routable(address: str, port: int) -> bool:
+    """Whether this machine has a way to the address; connecting a UDP socket sends nothing."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, port))
+    except OSError:
+        return False
+    return True
 
 
 def _values(response: dns.message.Message, name: str, rdtype: str) -> tuple[str, ...]:
@@ -115,12 +155,12 @@ def _lookup(fleet: Fleet, name: str, rdtype: str) -> tuple[str, ...]:
     except NoAnswerError:
         own = ()
     try:
-        return own or _resolve(name, rdtype)
+        return own or resolve(name, rdtype)
     except NoAnswerError:
         return ()
 
 
-def _resolve(name: str, rdtype: str) -> tuple[str, ...]:
+def resolve(name: str, rdtype: str) -> tuple[str, ...]:
     """What this machine's resolver says; none if it says there are none."""
     try:
         return tuple(rdata.to_text() for rdata in dns.resolver.resolve(f"{name}.", rdtype, lifetime=_SECONDS))

@@ -12,10 +12,11 @@ while a DMARC policy or a null MX is swapped in the second, for both demand some
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from postwright.dns import dkim
+from postwright.dns import dkim, dmarc
+from postwright.dns.canonical import canonical
 from postwright.dns.records import Record
 from postwright.dns.seen import holds
 from postwright.errors import UnsafePlan
@@ -68,15 +69,45 @@ class Change:
         return bool(self.old and self.new) and self.old_ttl != self.ttl
 
     @property
+    def gains(self) -> frozenset[str]:
+        """The values put in."""
+        return frozenset(self.new) - frozenset(self.old)
+
+    @property
+    def losses(self) -> frozenset[str]:
+        """The values taken out."""
+        return frozenset(self.old) - frozenset(self.new)
+
+    @property
     def id_of(self) -> dict[str, str]:
         """Each old value → the provider's name of it; empty where the provider has none."""
         return dict(zip(self.old, self.ids, strict=True)) if self.ids else {}
+
+    def identified(self, live: RRset | None) -> Change:
+        """The change with the ids its old values have in ``live``, which must be its old side."""
+        if live is None or not live.ids:
+            return self
+        exact = dict(zip(live.values, live.ids, strict=True))
+        alike = {canonical(self.type, value): found for value, found in exact.items() if value not in self.old}
+        return replace(self, ids=tuple(exact.get(value) or alike[canonical(self.type, value)] for value in self.old))
+
+    @property
+    def adds_key(self) -> bool:
+        """Whether it publishes a DKIM key where nothing was."""
+        return not self.old and self.type == "TXT" and dkim.is_key_name(self.name)
 
     @property
     def swaps_key(self) -> bool:
         """Whether a published DKIM key gives way to another under the same selector."""
         keys = {dkim.public_part(value) for value in self.old}, {dkim.public_part(value) for value in self.new}
         return self.type == "TXT" and dkim.is_key_name(self.name) and all(keys) and keys[0] != keys[1]
+
+    @property
+    def laxer_policy(self) -> str:
+        """In what the new DMARC policy is laxer than the published one; empty if in nothing, or if it is none."""
+        if self.type != "TXT" or not self.name.startswith("_dmarc."):
+            return ""
+        return dmarc.lowered(*(values[0] if len(values) == 1 else "" for values in (self.old, self.new)))
 
 
 @dataclass(frozen=True)
@@ -93,7 +124,10 @@ class Conflict:
 
 @dataclass(frozen=True)
 class ZonePlan:
-    """The plan for one zone. ``base`` is the ledger as read, ``ours`` as it will be, ``desired`` what must be seen."""
+    """The plan for one zone. ``base`` is the ledger as read, ``ours`` as it will be, ``desired`` what must be seen.
+
+    ``dangers``: what makes it unsafe and only live DNS could tell.
+    """
 
     zone: str
     additive: tuple[Change, ...] = ()
@@ -102,10 +136,16 @@ class ZonePlan:
     base: tuple[Record, ...] = ()
     ours: tuple[Record, ...] = ()
     desired: tuple[Record, ...] = ()
+    dangers: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         return not (self.additive or self.subtractive or self.conflicts)
+
+    @property
+    def steps(self) -> tuple[Change, ...]:
+        """All changes, in the order they are made."""
+        return (*self.additive, *self.subtractive)
 
     @property
     def net(self) -> tuple[Change, ...]:
@@ -116,6 +156,19 @@ class ZonePlan:
             then = last.pop((first.name, first.type), first)
             both.append(Change(first.name, first.type, first.old_ttl, first.old, then.ttl, then.new))
         return (*both, *last.values())
+
+    def beyond(self, agreed: ZonePlan) -> Iterator[Change]:
+        """What this plan does and the agreed one would not: another value put in or taken out, another TTL.
+
+        Of two plans made one after the other the second may do less, for part of the first has landed.
+        """
+        for change in self.net:
+            same = [it for it in agreed.steps if (it.name, it.type) == (change.name, change.type)]
+            gains = {value for it in same for value in it.gains}
+            losses = {value for it in same for value in it.losses}
+            retimed = change.retimed and change.ttl not in {it.ttl for it in same}
+            if retimed or not (change.gains <= gains and change.losses <= losses):
+                yield change
 
     @property
     def due_before_hosts(self) -> tuple[Record, ...]:
@@ -140,6 +193,11 @@ class ZonePlan:
             if change.swaps_key:
                 hint = "mail already signed would fail; rotate to a new selector instead"
                 yield f"zone {self.zone}: the key at {change.name} would be replaced in place; {hint}"
+        for change in self.net:
+            if laxer := change.laxer_policy:
+                hint = "spoofed mail would pass again"
+                yield f"zone {self.zone}: the DMARC policy at {change.name} would be lowered: {laxer}; {hint}"
+        yield from (f"zone {self.zone}: {danger}" for danger in self.dangers)
 
 
 @dataclass(frozen=True)
@@ -157,6 +215,16 @@ class DnsPlan:
     @property
     def conflicts(self) -> tuple[Conflict, ...]:
         return tuple(conflict for zone in self.zones for conflict in zone.conflicts)
+
+    def beyond(self, agreed: DnsPlan, *, new_keys: bool) -> tuple[str, ...]:
+        """What the agreed plan did not say, a line each; ``new_keys``: keys that were made since may be published."""
+        known = {zone.zone: zone for zone in agreed.zones}
+        return tuple(
+            f"zone {zone.zone}: {change.name} {change.type}"
+            for zone in self.zones
+            for change in zone.beyond(known.get(zone.zone, ZonePlan(zone.zone)))
+            if not (new_keys and change.adds_key)
+        )
 
     @property
     def due_before_hosts(self) -> tuple[Record, ...]:

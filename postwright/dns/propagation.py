@@ -1,4 +1,4 @@
-"""Wait until every authoritative server shows the records.
+"""Wait until every authoritative server shows the records, on each of its addresses that can be reached from here.
 
 Promise: three states, for unknown is not OK: a server that does not answer makes no record "missing". Only authoritative
 servers are asked, so nobody's negative cache is filled by asking early; caches may still hold an old answer for the old
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from postwright.dns.nameservers import NameServer, NoAnswerError, ask, authoritative
+from postwright.dns.nameservers import NameServer, NoAnswerError, ask, authoritative, one_per_address
 from postwright.dns.records import Record, sort_key, zone_for
 from postwright.dns.seen import holds
 from postwright.model import Fleet
@@ -99,9 +99,10 @@ def _watches(fleet: Fleet, records: Sequence[Record]) -> tuple[list[_Watch], tup
     with ThreadPoolExecutor(_WORKERS) as pool:
         found = list(pool.map(lambda zone: authoritative(fleet, zone), zones))
     watches = [
-        _Watch(zone.name, server, tuple(by_zone[zone.name]))
+        _Watch(zone.name, one, tuple(by_zone[zone.name]))
         for zone, (servers, _) in zip(zones, found, strict=True)
         for server in servers
+        for one in one_per_address(server)
     ]
     return watches, tuple(note for _, notes in found for note in notes)
 

@@ -1,162 +1,148 @@
-"""The service the commands call: plan DNS, then apply the plan's two steps.
+"""The service the commands call: plan DNS, then apply the plan's two steps, or undo an applied plan.
 
-Promise: a step first reads again and refuses if the zone moved since the plan; it reads back what it wrote; the ledger
-knows of a value before the zone does, so a run killed at any point is healed by the next. Zones are written one after the
-other, and the first failure stops the rest. Nothing is written to a zone that the plan does not name.
+Promise: planning changes nothing, neither in DNS nor in the ledger. How a step is carried out is in ``writing``. Nothing is
+written to a zone that the plan does not name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
-from postwright.dns import ledger
-from postwright.dns.canonical import same
+from postwright.dns import ledger, undo
 from postwright.dns.diff import Three, diff, wanted
-from postwright.dns.plan import Change, DnsPlan, RRset, ZonePlan
-from postwright.dns.providers import Provider, ZoneMoved, provider_of
+from postwright.dns.nameservers import NoAnswerError, ask, authoritative
+from postwright.dns.plan import DnsPlan, ZonePlan
+from postwright.dns.providers import Provider, provider_of
 from postwright.dns.records import Record, desired, released, zone_for
+from postwright.dns.spf_review import review
+from postwright.dns.writing import WORKERS, Step, write
 from postwright.errors import PostwrightError, ProviderError, UnsafePlan, UsageError
 from postwright.keys.public import PublicKey
 from postwright.model import Fleet
 
 T = TypeVar("T")
-Progress = Callable[[str], None]
-_WORKERS = 8  # zones read at once; each is one connection
 
 
-def plan(fleet: Fleet, keys: Sequence[PublicKey], base_dir: Path, ledger_dir: Path, *, adopt: bool = False) -> DnsPlan:
-    """Read every zone of the fleet and compare; nothing is changed, neither in DNS nor in the ledger.
+def plan(
+    fleet: Fleet,
+    keys: Sequence[PublicKey],
+    base_dir: Path,
+    ledger_dir: Path,
+    *,
+    tlsa: Mapping[str, str] = MappingProxyType({}),
+    adopt: bool = False,
+    consolidate: bool = False,
+    looked: Callable[[str], None] = lambda _: None,
+) -> DnsPlan:
+    """Read every zone of the fleet and compare; nothing is changed.
 
-    ``base_dir``: the inventory's folder, for its relative secrets. ``adopt``: values of others in RRsets that should be
-    ours become replacements instead of conflicts. Raises ProviderError or UsageError with the problems of all zones.
+    ``base_dir``: the inventory's folder, for its relative secrets. ``tlsa``: as ``records.desired`` takes it; used in zones
+    that are signed. ``adopt``: values of others in RRsets that should be ours become replacements instead of conflicts.
+    ``consolidate``: several SPF records of a name are joined instead of being a conflict. ``looked`` is called with each zone that was read, from its thread.
+    Raises ProviderError or UsageError with the problems of all zones.
     """
     providers = _providers(fleet, base_dir, [zone.name for zone in fleet.zones])
     by_zone: dict[str, list[Record]] = {zone: [] for zone in providers}
-    for record in desired(fleet, keys):
+    for record in desired(fleet, keys, tlsa):
         by_zone[zone_for(fleet, record.name).name].append(record)
 
     def look(zone: str) -> ZonePlan:
         base = ledger.read(ledger_dir, zone)
-        live = providers[zone].read(zone, wanted(base, by_zone[zone]))
-        return diff(zone, Three(base, live, tuple(by_zone[zone]), released(fleet), adopt))
+        ours = tuple(_fit(fleet, zone, by_zone[zone]))
+        live = providers[zone].read(zone, wanted(base, ours))
+        looked(zone)
+        return diff(zone, Three(base, live, ours, released(fleet), adopt, consolidate))
 
     strays = [zone for zone in ledger.zones(ledger_dir) if zone not in providers and ledger.read(ledger_dir, zone)]
-    return DnsPlan(
-        tuple(_all([partial(look, zone) for zone in providers])), tuple(_stray(ledger_dir, zone) for zone in strays)
-    )
+    zones, warnings = review(fleet, _all([partial(look, zone) for zone in providers]))
+    return DnsPlan(tuple(zones), (*(_stray(ledger_dir, zone) for zone in strays), *warnings))
+
+
+def _fit(fleet: Fleet, zone: str, records: Sequence[Record]) -> Iterator[Record]:
+    """The records without TLSA where the zone is not signed: senders believe only what DNSSEC proves (RFC 7672 §2.1)."""
+    signed = any(record.type == "TLSA" for record in records) and _is_signed(fleet, zone)
+    return (record for record in records if signed or record.type != "TLSA")
+
+
+def _is_signed(fleet: Fleet, zone: str) -> bool:
+    servers, notes = authoritative(fleet, zone_for(fleet, zone))
+    try:
+        if servers:
+            return bool(ask(servers[0], zone, "DNSKEY"))
+    except NoAnswerError as error:
+        notes = (*notes, str(error))
+    hint = 'set "tlsa": False in mail_fleet, or mend the way to its servers'
+    raise ProviderError(f"zone {zone}: whether it is signed is unknown ({'; '.join(notes)}); {hint}")
+
+
+def plan_undo(
+    applied: DnsPlan, fleet: Fleet, base_dir: Path, ledger_dir: Path, *, signing: Collection[str] = ()
+) -> DnsPlan:
+    """The plan that takes an applied plan back, made from what is there now; a value changed since is a conflict.
+
+    ``signing``: the names of keys that hosts sign with; to remove one of them is unsafe. Raises UsageError for a zone the
+    inventory no longer has, ProviderError as ``plan`` does.
+    """
+    zones = [zone for zone in applied.zones if zone.net]
+    gone = [zone.zone for zone in zones if zone.zone not in {it.name for it in fleet.zones}]
+    if gone:
+        raise UsageError(
+            f"the inventory no longer has {', '.join(gone)}; put the zones back to undo what was done there"
+        )
+    providers = _providers(fleet, base_dir, [zone.zone for zone in zones])
+
+    def look(zone: ZonePlan) -> ZonePlan:
+        live = providers[zone.zone].read(zone.zone, [(change.name, change.type) for change in zone.net])
+        return undo.inverse(zone, live, ledger.read(ledger_dir, zone.zone), signing)
+
+    return DnsPlan(tuple(_all([partial(look, zone) for zone in zones])))
 
 
 def apply_additive(
-    plan: DnsPlan, fleet: Fleet, base_dir: Path, ledger_dir: Path, progress: Progress = lambda _: None
+    plan: DnsPlan, fleet: Fleet, base_dir: Path, ledger_dir: Path, written: Callable[[str], None] = lambda _: None
 ) -> tuple[str, ...]:
-    """Write what the hosts need, and return the zones written.
+    """Write what the hosts need, and return the zones written; ``written`` is called with each as it is done.
 
     Call it for an empty plan too: it then only brings the ledgers up to date, after a crash for instance.
     Raises UnsafePlan for a plan with conflicts, ZoneMoved where a plan is out of date (plan again, a few times at most),
-    ProviderError otherwise; its message says what had landed before.
+    PasteNeeded where a person has to do the rest, ProviderError otherwise; its message says what had landed before.
     """
-    steps = [_Step(zone, zone.additive, last=not zone.subtractive) for zone in plan.zones]
-    return _apply(plan, steps, _Place(fleet, base_dir, ledger_dir, progress))
+    steps = [Step(zone, zone.additive, last=not zone.subtractive) for zone in plan.zones]
+    return _apply(plan, steps, fleet, base_dir, ledger_dir, written)
 
 
 def apply_subtractive(
-    plan: DnsPlan, fleet: Fleet, base_dir: Path, ledger_dir: Path, progress: Progress = lambda _: None
+    plan: DnsPlan, fleet: Fleet, base_dir: Path, ledger_dir: Path, written: Callable[[str], None] = lambda _: None
 ) -> tuple[str, ...]:
     """Take away what nobody needs any more, and return the zones written. To be called after ``apply_additive``.
 
     Raises as ``apply_additive`` does.
     """
-    steps = [_Step(zone, zone.subtractive, last=True) for zone in plan.zones if zone.subtractive]
-    return _apply(plan, steps, _Place(fleet, base_dir, ledger_dir, progress))
+    steps = [Step(zone, zone.subtractive, last=True) for zone in plan.zones if zone.subtractive]
+    return _apply(plan, steps, fleet, base_dir, ledger_dir, written)
 
 
-@dataclass(frozen=True)
-class _Step:
-    zone: ZonePlan
-    changes: tuple[Change, ...]
-    last: bool
-
-
-@dataclass(frozen=True)
-class _Place:
-    fleet: Fleet
-    base_dir: Path
-    ledger_dir: Path
-    progress: Progress
-
-
-def _apply(plan: DnsPlan, steps: Iterable[_Step], place: _Place) -> tuple[str, ...]:
+def _apply(
+    plan: DnsPlan,
+    steps: Sequence[Step],
+    fleet: Fleet,
+    base_dir: Path,
+    ledger_dir: Path,
+    written: Callable[[str], None],
+) -> tuple[str, ...]:
     if plan.conflicts:
         where = "; ".join(f"{conflict.name} {conflict.type}: {conflict.reason}" for conflict in plan.conflicts)
         raise UnsafePlan(f"{len(plan.conflicts)} conflicts, nothing was written: {where}")
-    steps = tuple(steps)
-    providers = _providers(place.fleet, place.base_dir, [step.zone.zone for step in steps if step.changes])
-    landed: list[str] = []
-    for step in steps:
-        zone = step.zone.zone
-        try:
-            if step.changes:
-                _write(providers[zone], step, place)
-                landed.append(zone)
-                place.progress(f"zone {zone}: {len(step.changes)} RRsets written and read back")
-        except ProviderError as error:
-            before = f"written before it: {', '.join(landed)}" if landed else "no zone was written before it"
-            raise type(error)(f"{error}\n{before}") from error
-        if step.last:
-            _record(place.ledger_dir, zone, step.zone.ours)
-    return tuple(landed)
+    providers = _providers(fleet, base_dir, [step.zone.zone for step in steps if step.changes])
+    return write(steps, providers, ledger_dir, written)
 
 
-def _write(provider: Provider, step: _Step, place: _Place) -> None:
-    zone = step.zone.zone
-    keys = [(change.name, change.type) for change in step.changes]
-    if not _is(provider.read(zone, keys), step.changes, "old"):
-        raise ZoneMoved(f"zone {zone}: changed since the plan was made; run the plan again")
-    known = ledger.read(place.ledger_dir, zone)
-    _record(place.ledger_dir, zone, (*step.zone.base, *step.zone.ours))
-    try:
-        provider.apply(zone, step.changes)
-    except ProviderError:
-        _forget_if_untouched(provider, step, place, known)
-        raise
-    if not _is(provider.read(zone, keys), step.changes, "new"):
-        hint = "nothing more is written; run the plan to see what differs, and look into the server's log"
-        raise ProviderError(f"zone {zone}: the server said done, but answers otherwise than was written; {hint}")
-
-
-def _forget_if_untouched(provider: Provider, step: _Step, place: _Place, known: Iterable[Record]) -> None:
-    """After a failed write: if the zone is as it was, the ledger must not claim what was never written."""
-    try:
-        live = provider.read(step.zone.zone, [(change.name, change.type) for change in step.changes])
-    except ProviderError:
-        return  # unknown whether it landed: the wider ledger is the safe one
-    if _is(live, step.changes, "old"):
-        _record(place.ledger_dir, step.zone.zone, known)
-
-
-def _is(live: Iterable[RRset], changes: Iterable[Change], side: str) -> bool:
-    """Whether every RRset is on that side of its change, values and TTL."""
-    found = {(rrset.name, rrset.type): rrset for rrset in live}
-    for change in changes:
-        rrset = found.get((change.name, change.type), RRset(change.name, change.type, 0, ()))
-        values, ttl = (change.old, change.old_ttl) if side == "old" else (change.new, change.ttl)
-        if not same(rrset.values, values, change.type) or (values and rrset.ttl != ttl):
-            return False
-    return True
-
-
-def _record(directory: Path, zone: str, records: Iterable[Record]) -> None:
-    wanted_records = set(records)
-    if wanted_records != set(ledger.read(directory, zone)):
-        ledger.write(directory, zone, wanted_records)
-
-
-def _providers(fleet: Fleet, base_dir: Path, zones: Sequence[str]) -> dict[str, Provider]:
+def _providers(fleet: Fleet, base_dir: Path, zones: Sequence[str]) -> Mapping[str, Provider]:
     """The provider of each zone; each is opened once, so a missing secret is said once."""
     homes = {zone.name: zone for zone in fleet.zones if zone.name in set(zones)}
     firsts = {zone.provider: zone for zone in homes.values()}
@@ -168,7 +154,7 @@ def _providers(fleet: Fleet, base_dir: Path, zones: Sequence[str]) -> dict[str, 
 
 def _all(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """Run the jobs side by side; if any failed, raise the problems of all."""
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         futures = [pool.submit(job) for job in jobs]
     errors = [error for future in futures if isinstance(error := future.exception(), PostwrightError)]
     if errors:

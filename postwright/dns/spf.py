@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from postwright.dns.canonical import txt_octets, txt_rdata, txt_strings
 from postwright.model import IPAddress
@@ -53,8 +53,8 @@ def missing(rdata: str, wanted: Iterable[str]) -> tuple[str, ...]:
     for token in tokens_of(rdata):
         if is_all(token):
             break
-        reached.add(_meaning(token))
-    return tuple(token for token in wanted if _meaning(token) not in reached)
+        reached.add(meaning(token))
+    return tuple(token for token in wanted if meaning(token) not in reached)
 
 
 def add(rdata: str, tokens: Sequence[str]) -> str:
@@ -73,23 +73,48 @@ def add(rdata: str, tokens: Sequence[str]) -> str:
 
 
 def remove(rdata: str, tokens: Iterable[str]) -> str:
-    """The record without these exact tokens, each taken out once, at its first place; others keep their strings."""
+    """The record without these exact tokens, each taken out once, at its first place; others keep their strings.
+
+    A string that held nothing else was made by ``add``: what it parted is joined again.
+    """
     strings = _strings(rdata)
     octets = b"".join(strings)
-    cuts = [sum(map(len, strings[:count])) for count in range(1, len(strings))]
-    separate = False
+    ends = list(accumulate(map(len, strings)))
     for token in tokens:
         at, length = _place(octets, token.encode("latin-1"))
-        separate = separate or (at == len(_VERSION) and at in cuts)
         octets = octets[:at] + octets[at + length :]
-        cuts = [cut if cut <= at else max(at, cut - length) for cut in cuts]
-    # Cuts right behind the version are those ``add`` made to give ours strings of their own.
-    return _cut(octets, [cut for cut in cuts if not (separate and cut == len(_VERSION))])
+        ends = [end if end <= at else max(at, end - length) for end in ends]
+    sizes = [end - start for start, end in pairwise([0, *ends])]
+    emptied = [bool(string) and not size for string, size in zip(strings, sizes, strict=True)]
+    return _cut(octets, [end for end, sides in zip(ends, pairwise(emptied), strict=False) if not any(sides)])
 
 
 def is_all(token: str) -> bool:
     """Whether a token is the ``all`` mechanism, with whatever qualifier."""
     return token.lstrip("+-~?").lower() == "all"
+
+
+def is_modifier(token: str) -> bool:
+    """Whether a token is a modifier, ``name=value``, and no mechanism; its place in the record means nothing."""
+    return name_of(token).endswith("=")
+
+
+def name_of(token: str) -> str:
+    """The mechanism or, with its ``=``, the modifier a token is, in lower case without qualifier: ``ip4``, ``redirect=``."""
+    name, sign = next(((token[:at], it) for at, it in enumerate(token) if it in ":/="), (token, ""))
+    return f"{name.lower()}=" if sign == "=" else name.lstrip("+-~?").lower()
+
+
+def meaning(token: str) -> str:
+    """What a token says, in one spelling; case counts only in macros, where ``%{I}`` is not ``%{i}`` (RFC 7208 §7.3)."""
+    text = (token if "%" in token else token.lower()).removeprefix("+")
+    mechanism, colon, value = text.partition(":")
+    if not colon or mechanism not in {"ip4", "ip6"}:
+        return text
+    try:
+        return f"{mechanism}:{ip_network(value, strict=False)}"
+    except ValueError:
+        return text
 
 
 def _strings(rdata: str) -> Sequence[bytes]:
@@ -110,14 +135,3 @@ def _place(octets: bytes, token: bytes) -> tuple[int, int]:
 def _cut(octets: bytes, cuts: Iterable[int]) -> str:
     edges = [0, *sorted(cuts), len(octets)]
     return txt_rdata(octets[start:end] for start, end in pairwise(edges))
-
-
-def _meaning(token: str) -> str:
-    text = token.lower().removeprefix("+")
-    mechanism, colon, value = text.partition(":")
-    if not colon or mechanism not in {"ip4", "ip6"}:
-        return text
-    try:
-        return f"{mechanism}:{ip_network(value, strict=False)}"
-    except ValueError:
-        return text

@@ -35,7 +35,7 @@ def plan(request: Request, report: adapter.Report) -> list[dict[str, Any]]:
 
     def plan_one(host: Any) -> dict[str, Any]:
         ours = project.fleet.host(host.name)
-        bundle = planned_bundle(project, ours, releases[host.name], passphrase)
+        bundle = planned_bundle(project, ours, releases[host.name], passphrase, request["waiting"])
         return host_plan(bundle, look(look_request(bundle, show=True))).to_json()
 
     with adapter.session(loaded, _names(project), report) as state:

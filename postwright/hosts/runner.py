@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,10 @@ def read_project(inventory: Path) -> Project:
     return project_of(hosts, inventory, clashes)
 
 
-def plan(project: Project, report: Report = quiet) -> list[HostPlan]:
-    """What an apply would change on each host; connects and reads."""
-    return [_host_plan(data) for data in _ask({"action": "plan", "inventory": str(project.inventory)}, report)]
+def plan(project: Project, waiting: Collection[str] = ()) -> list[HostPlan]:
+    """What an apply would change on each host; connects and reads. ``waiting``: domains it may not sign for yet."""
+    request = {"action": "plan", "inventory": str(project.inventory), "waiting": list(waiting)}
+    return [_host_plan(data) for data in _ask(request, quiet)]
 
 
 def _host_plan(data: dict[str, Any]) -> HostPlan:

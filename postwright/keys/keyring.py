@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -23,7 +24,7 @@ from pydantic import Field, TypeAdapter
 from postwright.errors import KeyringError
 from postwright.files import write_atomically
 from postwright.keys.public import PublicKey
-from postwright.keys.selectors import next_selector
+from postwright.keys.selectors import next_fixed, next_selector
 
 State = Literal["generated", "active"]
 MINIMUM_PASSPHRASE = 16  # PKCS#8's key derivation is fast, so the passphrase itself must be strong
@@ -45,9 +46,13 @@ _KEYS = TypeAdapter(tuple[Key, ...])
 
 @dataclass(frozen=True)
 class Keyring:
-    """A keyring on disk; methods read it anew, so two processes do not see each other's past."""
+    """A keyring on disk; methods read it anew, so two processes do not see each other's past.
+
+    ``fixed`` gives the only selectors a domain's keys may have, where its owner leads these to us by CNAME; else none.
+    """
 
     directory: Path
+    fixed: Callable[[str], tuple[str, ...]] = lambda _domain: ()
 
     def keys(self, domain: str) -> tuple[Key, ...]:
         """All keys of a domain, oldest first."""
@@ -102,9 +107,23 @@ class Keyring:
         )
 
     def next_selector(self, domain: str, today: date) -> str:
-        """The selector a key made that day gets. Files count: a crash may have left one the lifecycle does not know."""
+        """The selector a key made that day gets. Files count: a crash may have left one the lifecycle does not know.
+
+        KeyringError when all fixed selectors of the domain were used.
+        """
         files = {path.stem for path in (self.directory / domain).glob("*.pem")}
-        return next_selector(today, files | {key.selector for key in self.keys(domain)})
+        used = files | {key.selector for key in self.keys(domain)}
+        fixed = self.fixed(domain)
+        if not fixed:
+            return next_selector(today, used)
+        selector = next_fixed(fixed, used)
+        if selector is None:
+            msg = (
+                f"{self.directory / domain}: every selector the domain's owner leads to us ({', '.join(fixed)}) has had a key, "
+                "and none is used twice; add a free one to delegated.selectors and have its owner set the CNAME"
+            )
+            raise KeyringError(msg)
+        return selector
 
     def _pem(self, domain: str, selector: str) -> Path:
         return self.directory / domain / f"{selector}.pem"

@@ -1,218 +1,71 @@
-"""Real name servers for the contract tests: Knot and BIND, started here on a free port of 127.0.0.1, ended by their pid.
+"""The world of a contract test: a zone at one backend, a project directory, and an operator who runs postwright on them.
 
-Promise: every test gets a zone of its own on a server that runs for the whole session. ``outsider`` is everybody else who
-writes to that zone: it shares no code with postwright, so what it sees is what is there.
+Promise: every test gets a zone of its own on a backend that runs for the whole session (``backends/``), and what it does it
+does through the service functions the commands call. ``@pytest.mark.backends("knot", …)`` keeps a test to those named.
 """
 
-import contextlib
-import secrets
-import shutil
-import socket
-import subprocess
-import time
-from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from importlib import import_module
 from pathlib import Path
 
-import dns.message
-import dns.query
-import dns.rcode
-import dns.rdataclass
-import dns.rdatatype
-import dns.tsig
-import dns.update
 import pytest
-from dns.rdtypes.ANY.TXT import TXT
+from provider.backends import SLOTS, Backend, Outsider
 
 from postwright.dns import publish
 from postwright.dns.plan import DnsPlan
+from postwright.dns.providers import PasteNeeded, Provider, provider_of
 from postwright.keys.public import PublicKey
-from postwright.model import Address, Dmarc, Domain, Fleet, Host, Keys, Rfc2136, SecretSource, Ssh, TlsFiles, Zone
+from postwright.model import Address, Dmarc, Domain, Fleet, Host, Keys, SecretSource, Ssh, TlsFiles, Zone
 
-SLOTS = 60  # zones each server has; a test takes one
-START_SECONDS = 10
-APT = {"knot": "apt-get install knot", "bind": "apt-get install bind9"}
-PROGRAM = {"knot": "knotd", "bind": "named"}
+BACKENDS = ("knot", "bind", "powerdns", "cloudflare", "octodns", "zonefile")
+_PASTES = 4  # how often a person is asked to paste in one step: once per zone, and one to spare
 
 
-@dataclass
-class Server:
-    """A running name server. ``key`` may update every zone, ``reader`` none."""
-
-    kind: str
-    port: int
-    key: str
-    reader: str
-    slots: Iterator[int] = field(default_factory=lambda: count(1))
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "backends(*kinds): only with these backends, for what the others cannot do or have"
+    )
 
 
-def zones_of(slot: int) -> tuple[str, str]:
-    return f"t{slot}.example", f"0.{slot}.10.in-addr.arpa"
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect, not skip: a test that makes no sense for a backend is no gap."""
+    others = [item for item in items if not _concerns(item)]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _concerns(item)]
 
 
-ZONE = """$TTL 3600
-@ SOA ns1 hostmaster 1 3600 600 86400 60
-@ NS ns1.t{slot}.example.
-"""
-KNOT = """
-server:
-    rundir: "{dir}"
-    listen: 127.0.0.1@{port}
-    udp-workers: 1
-    tcp-workers: 4
-    background-workers: 2
-log:
-  - target: "{dir}/log"
-    any: info
-database:
-    storage: "{dir}"
-key:
-  - id: writer
-    algorithm: hmac-sha256
-    secret: {key}
-  - id: reader
-    algorithm: hmac-sha256
-    secret: {reader}
-acl:
-  - id: update
-    action: update
-    key: writer
-template:
-  - id: default
-    storage: "{dir}"
-    acl: update
-    zonefile-sync: -1
-    file: "%s.zone"
-zone:
-{zones}
-"""
-BIND = """
-options {{ directory "{dir}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; pid-file "{dir}/pid";
-  session-keyfile none; recursion no; dnssec-validation no; allow-query {{ any; }}; notify no; }};
-logging {{ channel file {{ file "{dir}/log"; severity info; }}; category default {{ file; }}; }};
-controls {{ }};
-key writer {{ algorithm hmac-sha256; secret "{key}"; }};
-key reader {{ algorithm hmac-sha256; secret "{reader}"; }};
-{zones}
-"""
+def _concerns(item: pytest.Item) -> bool:
+    marks = [mark.args for mark in item.iter_markers("backends")]
+    kind = getattr(item, "callspec", None) and item.callspec.params.get("backend")
+    return kind is None or all(kind in kinds for kinds in marks)
 
 
-def free_port() -> int:
-    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
-        udp.bind(("127.0.0.1", tcp.getsockname()[1]))
-        return tcp.getsockname()[1]
-
-
-def configure(server: Server, directory: Path) -> list[str]:
-    """Write zones and configuration; the command line that serves them in the foreground."""
-    names = []
-    for slot in range(1, SLOTS + 1):
-        for zone in zones_of(slot):
-            glue = "ns1 A 127.0.0.1\nchild NS ns1.child\nns1.child A 127.0.0.1\n" if zone.endswith("example") else ""
-            (directory / f"{zone}.zone").write_text(ZONE.format(slot=slot) + glue)
-            names.append(zone)
-    if server.kind == "knot":
-        template, zones = KNOT, "\n".join(f"  - domain: {zone}" for zone in names)
-    else:
-        one = 'zone "{0}" {{ type primary; file "{0}.zone"; allow-update {{ key writer; }}; }};'
-        template, zones = BIND, "\n".join(one.format(zone) for zone in names)
-    file = directory / "server.conf"
-    file.write_text(template.format(dir=directory, port=server.port, key=server.key, reader=server.reader, zones=zones))
-    return ["knotd", "-c", str(file)] if server.kind == "knot" else ["named", "-f", "-4", "-n", "1", "-c", str(file)]
-
-
-def await_answer(server: Server, process: subprocess.Popen[bytes], directory: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError, EOFError, dns.exception.DNSException):
-            query = dns.message.make_query(zones_of(SLOTS)[1] + ".", "SOA")
-            if dns.query.tcp(query, "127.0.0.1", port=server.port, timeout=0.5).rcode() == dns.rcode.NOERROR:
-                return
-        time.sleep(0.02)
-    log = directory / "log"
-    pytest.fail(f"{server.kind} did not start: {log.read_text() if log.exists() else process.stderr.read()}")
-
-
-@pytest.fixture(scope="session", params=["knot", "bind"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    kind = request.param
-    if shutil.which(PROGRAM[kind]) is None:
-        pytest.fail(f"{PROGRAM[kind]} is missing; run: {APT[kind]}")
-    directory = tmp_path_factory.mktemp(kind)
-    key, reader = (b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
-    server = Server(kind, free_port(), key, reader)
-    process = subprocess.Popen(configure(server, directory), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        await_answer(server, process, directory)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(START_SECONDS)
-
-
-@dataclass(frozen=True)
-class Outsider:
-    """Everybody else with access to the zone; speaks to the server with dnspython alone."""
-
-    server: Server
-    zone: str
-
-    def txt(self, name: str, *values: tuple[bytes, ...], ttl: int = 777) -> None:
-        """Add TXT values, each a tuple of raw strings."""
-        rdatas = [TXT(dns.rdataclass.IN, dns.rdatatype.TXT, value) for value in values]
-        self._update(lambda update: update.add(f"{name}.", ttl, *rdatas))
-
-    def add(self, name: str, rdtype: str, value: str, ttl: int = 777) -> None:
-        self._update(lambda update: update.add(f"{name}.", ttl, rdtype, value))
-
-    def delete(self, name: str, rdtype: str, *value: str) -> None:
-        self._update(lambda update: update.delete(f"{name}.", rdtype, *value))
-
-    def _update(self, fill) -> None:
-        update = dns.update.UpdateMessage(
-            f"{self.zone}.", keyring=dns.tsig.Key("writer.", self.server.key, "hmac-sha256.")
-        )
-        fill(update)
-        assert dns.query.tcp(update, "127.0.0.1", port=self.server.port, timeout=5).rcode() == dns.rcode.NOERROR
-
-    def _answer(self, name: str, rdtype: str):
-        query = dns.message.make_query(f"{name}.", rdtype)
-        found = dns.query.tcp(query, "127.0.0.1", port=self.server.port, timeout=5).answer
-        return found[0] if found and found[0].rdtype == dns.rdatatype.from_text(rdtype) else []
-
-    def strings(self, name: str) -> set[tuple[bytes, ...]]:
-        """The TXT values as they are on the wire."""
-        return {rdata.strings for rdata in self._answer(name, "TXT")}
-
-    def texts(self, name: str) -> set[str]:
-        """The TXT values as a receiver joins them."""
-        return {b"".join(strings).decode("latin-1") for strings in self.strings(name)}
-
-    def values(self, name: str, rdtype: str) -> set[str]:
-        return {rdata.to_text() for rdata in self._answer(name, rdtype)}
-
-    def ttl(self, name: str, rdtype: str) -> int:
-        return self._answer(name, rdtype).ttl
+@pytest.fixture(scope="session", params=BACKENDS)
+def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    started = import_module(f"provider.backends.{request.param}").start(tmp_path_factory.mktemp(request.param))
+    started.slots = iter(range(1, SLOTS + 1))
+    yield started
+    started.stop()
 
 
 @dataclass(frozen=True)
 class World:
-    """A zone, its reverse zone, a project directory, and an operator who runs postwright on them."""
+    """``asked``: what each plan was made from, by the plan's identity, so that it can be made again."""
 
-    server: Server
+    backend: Backend
     slot: int
     project: Path
+    asked: dict[int, tuple] = field(default_factory=dict, repr=False)
 
     @property
     def zone(self) -> str:
-        return zones_of(self.slot)[0]
+        return self.backend.zones(self.slot)[0]
 
     @property
     def reverse(self) -> str:
-        return zones_of(self.slot)[1]
+        return self.backend.zones(self.slot)[1]
 
     @property
     def ledger(self) -> Path:
@@ -220,7 +73,13 @@ class World:
 
     @property
     def outsider(self) -> Outsider:
-        return Outsider(self.server, self.zone)
+        return self.backend.outsider(self.zone)
+
+    def elsewhere(self, name: str) -> "World":
+        """The same zone, seen from another operator's project."""
+        project = self.project / name
+        project.mkdir()
+        return World(self.backend, self.slot, project)
 
     def ip(self, number: int) -> str:
         return f"10.{self.slot}.0.{number}"
@@ -228,12 +87,13 @@ class World:
     def key(self, selector: str = "s1", domain: str | None = None, size: int = 392) -> PublicKey:
         return PublicKey(domain or self.zone, selector, (selector * size)[:size])
 
-    def provider(self, **changes) -> Rfc2136:
-        file = self.project / "tsig"
-        file.write_text(changes.pop("text", self.server.key) + "\n")
-        file.chmod(0o600)
-        given = {"server": "127.0.0.1", "port": self.server.port, "key_name": "writer"} | changes
-        return Rfc2136(secret=SecretSource(file=Path("tsig")), **given)
+    def provider(self, **changes):
+        return self.backend.provider(self.project, **changes)
+
+    def opened(self, fleet: Fleet | None = None) -> Provider:
+        """The provider itself, as ``publish`` opens it; patch its class to break it."""
+        fleet = fleet or self.fleet()
+        return provider_of(fleet, fleet.zones[0], self.project)
 
     def fleet(
         self, *, numbers=(1,), names=None, mx="hosts", spf_all="~all", policy="none", ttl=300, zones=None, provider=None
@@ -256,31 +116,65 @@ class World:
         return Fleet(
             hosts=hosts,
             domains=domains,
-            zones=[Zone(name=name, provider="ns", ttl=ttl) for name in (zones or [self.zone])],
+            zones=[
+                Zone(name=name, provider="ns", ttl=ttl, **self.backend.zone_fields(name))
+                for name in zones or [self.zone]
+            ],
             providers={"ns": provider or self.provider()},
             keys=Keys(directory=Path("keys"), passphrase=SecretSource(env="UNUSED")),
             postmaster=f"postmaster@{self.zone}",
         )
 
-    def plan(self, fleet: Fleet, keys=None, **options) -> DnsPlan:
+    def plan(self, fleet: Fleet, keys: Sequence[PublicKey] | None = None, **options) -> DnsPlan:
         keys = [self.key()] if keys is None else keys
-        return publish.plan(fleet, keys, self.project, self.ledger, **options)
+        plan = publish.plan(fleet, keys, self.project, self.ledger, **options)
+        return self.remember(plan, lambda later: self.plan(later, keys, **options))
 
-    def additive(self, plan: DnsPlan, fleet: Fleet) -> tuple[str, ...]:
-        return publish.apply_additive(plan, fleet, self.project, self.ledger)
+    def remember(self, plan: DnsPlan, again: Callable[[Fleet], DnsPlan]) -> DnsPlan:
+        """The plan; ``again`` makes it anew, for after a paste."""
+        self.asked[id(plan)] = (plan, again)
+        return plan
 
-    def subtractive(self, plan: DnsPlan, fleet: Fleet) -> tuple[str, ...]:
-        return publish.apply_subtractive(plan, fleet, self.project, self.ledger)
+    def undo(self, applied: DnsPlan, **options) -> DnsPlan:
+        """Plan to take an applied plan back."""
+        plan = publish.plan_undo(applied, self.fleet(), self.project, self.ledger, **options)
+        return self.remember(plan, lambda _: self.undo(applied, **options))
 
-    def apply(self, fleet: Fleet, keys=None, **options) -> DnsPlan:
+    def additive(self, plan: DnsPlan, fleet: Fleet) -> DnsPlan:
+        """The first step; the plan to go on with, which is another one where a person had to paste."""
+        for _ in range(_PASTES):
+            try:
+                publish.apply_additive(plan, fleet, self.project, self.ledger)
+            except PasteNeeded:
+                plan = self._pasted(plan, fleet)
+            else:
+                return plan
+        raise AssertionError("pasted everything, and again something was to be pasted")
+
+    def subtractive(self, plan: DnsPlan, fleet: Fleet) -> None:
+        for _ in range(_PASTES):
+            try:
+                publish.apply_subtractive(plan, fleet, self.project, self.ledger)
+            except PasteNeeded:
+                plan = self.additive(self._pasted(plan, fleet), fleet)
+            else:
+                return
+        raise AssertionError("pasted everything, and again something was to be pasted")
+
+    def apply(self, fleet: Fleet, keys: Sequence[PublicKey] | None = None, **options) -> DnsPlan:
         """Plan and both steps; afterwards a second plan must be empty, whatever the test is about."""
         plan = self.plan(fleet, keys, **options)
-        self.additive(plan, fleet)
-        self.subtractive(plan, fleet)
+        self.subtractive(self.additive(plan, fleet), fleet)
         assert self.plan(fleet, keys).is_empty
         return plan
 
+    def _pasted(self, plan: DnsPlan, fleet: Fleet) -> DnsPlan:
+        """A person has pasted what was written down; what is left to do is a new plan's matter."""
+        self.backend.settle(self.project)
+        _, again = self.asked[id(plan)]
+        return again(fleet)
+
 
 @pytest.fixture
-def world(server: Server, tmp_path: Path) -> World:
-    return World(server, next(server.slots), tmp_path)
+def world(backend: Backend, tmp_path: Path) -> World:
+    return World(backend, next(backend.slots), tmp_path)

@@ -2,8 +2,11 @@
 # The real name servers the provider tests run: installed, but never started as services of this machine.
 set -eu
 missing=
-command -v knotd >/dev/null 2>&1 || [ -x /usr/sbin/knotd ] || missing="$missing knot"
-command -v named >/dev/null 2>&1 || [ -x /usr/sbin/named ] || missing="$missing bind9"
+for pair in knotd:knot named:bind9 pdns_server:pdns-server; do
+    program=${pair%%:*}
+    command -v "$program" >/dev/null 2>&1 || [ -x "/usr/sbin/$program" ] || missing="$missing ${pair#*:}"
+done
+[ -e /usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql ] || missing="$missing pdns-backend-sqlite3"
 [ -n "$missing" ] || exit 0
 [ "$(id -u)" = 0 ] && sudo= || sudo=sudo
 guard=/usr/sbin/policy-rc.d

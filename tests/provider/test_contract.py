@@ -121,3 +121,12 @@ def test_more_than_fits_in_one_message(world):
     keys = [world.key("s1", name, 2500) for name in names]
     world.apply(world.fleet(names=names), keys)
     assert world.outsider.texts(f"s1._domainkey.d27.{world.zone}")
+
+
+def test_international_names_are_published_as_their_a_labels(world):
+    """DNS has no other spelling; what an operator reads in a browser is for the inventory to refuse."""
+    name = f"xn--bcher-kva.{world.zone}"
+    world.apply(world.fleet(names=[name]), keys=[world.key("s1", name)])
+    assert world.outsider.texts(f"_dmarc.{name}") == {"v=DMARC1; p=none"}
+    world.apply(world.fleet(names=[], numbers=()), keys=[])
+    assert not world.outsider.texts(f"s1._domainkey.{name}")

@@ -8,6 +8,8 @@ from postwright.dns import nameservers, propagation
 from postwright.dns.propagation import wait_until_seen
 from postwright.dns.records import desired
 
+pytestmark = pytest.mark.backends("knot", "bind", "powerdns")  # they are told by NS; others by zone.servers
+
 
 @pytest.fixture(autouse=True)
 def short_questions(monkeypatch):

@@ -49,6 +49,57 @@ def test_the_summary_names_hosts_domains_zones_and_what_to_ask_the_hoster(projec
         assert said in text
 
 
+@pytest.fixture
+def with_others(tmp_path):
+    """A fleet that needs something of everybody: a domain's owner, a receiver of reports."""
+    policy = {"policy": "reject", "aggregate_reports": ["dmarc@vendor.example"]}
+    domains = [
+        {"name": "example.com", "mta_sts": {"mode": "enforce"}, "dmarc": policy},
+        {"name": "customer.example", "mx": "keep", "delegated": {"to": "customer.example.com", "selectors": ["pw1"]}},
+    ]
+    return sound_project(tmp_path, host_data(fleet=mail_fleet(domains=domains, parked=["old.example.com"])))
+
+
+def test_the_summary_says_what_to_ask_of_others_and_which_domains_are_parked(with_others):
+    value, text = described(describe.summary(with_others))
+    assert value["parked"] == ["old.example.com"]
+    assert value["ask_report_receivers"] == ["example.com._report._dmarc.vendor.example"]
+    assert [it["name"] for it in value["ask_owners"]] == [
+        "pw1._domainkey.customer.example",
+        "_dmarc.customer.example",
+        "bounce.customer.example",
+    ]
+    for said in (
+        "example.com: from mx1; MX hosts; DMARC reject; MTA-STS enforce; has no key yet: apply makes one",
+        "customer.example: from mx1; MX keep; DMARC none; delegated to customer.example.com; has no key yet",
+        "Parked domains, which send and take no mail\n  old.example.com\nZones",
+        "ask their owners to set them\n  pw1._domainkey.customer.example. CNAME pw1._domainkey.customer.example.com.\n",
+        'ask those who receive them to set\n  example.com._report._dmarc.vendor.example. TXT "v=DMARC1"',
+    ):
+        assert said in text
+
+
+def test_a_fleet_that_needs_nothing_of_others_shows_no_heading_for_it(project):
+    _, text = described(describe.summary(project))
+    for heading in ("Parked", "CNAMEs", "Consents"):
+        assert heading not in text
+
+
+def test_policy_files_are_shown_as_they_must_be_served(with_others):
+    value, text = described(describe.policies(with_others))
+    url = "https://mta-sts.example.com/.well-known/mta-sts.txt"
+    content = "version: STSv1\r\nmode: enforce\r\nmx: mx1.example.com\r\nmax_age: 604800\r\n"
+    assert value == {"example.com": {"url": url, "text": content}}
+    assert text == f"== {url}\nversion: STSv1\nmode: enforce\nmx: mx1.example.com\nmax_age: 604800"
+
+
+def test_without_policy_files_it_says_how_to_get_one(project):
+    assert described(describe.policies(project)) == (
+        {},
+        "no domain has an MTA-STS policy; give one mta_sts, see inventories/example.py",
+    )
+
+
 def test_the_records_are_listed_by_zone(project):
     value, text = described(describe.records(project))
     names = {record["name"] for record in value["example.com"]}
@@ -61,7 +112,7 @@ def test_a_name_is_in_the_longest_zone_that_holds_it(tmp_path):
     zones = [{"name": name, "provider": "ns1"} for name in ("example.com", "news.example.com")]
     fleet = mail_fleet(domains=[{"name": "news.example.com"}], zones=zones)
     value, _ = described(describe.records(sound_project(tmp_path, host_data(fleet=fleet))))
-    assert {record["name"] for record in value["example.com"]} == {"mx1.example.com"}
+    assert {record["name"] for record in value["example.com"]} == {"mx1.example.com", "_25._tcp.mx1.example.com"}
     assert {record["name"] for record in value["news.example.com"]} == {"news.example.com", "_dmarc.news.example.com"}
 
 

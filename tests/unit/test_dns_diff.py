@@ -1,115 +1,12 @@
 """The three-way merge, on a zone in memory: strangers' values survive whatever we do beside them."""
 
-from itertools import pairwise
-
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from zone_in_memory import APEX, KEY, Memory, spf_record
 
-from postwright.dns import spf
-from postwright.dns.canonical import txt_octets, txt_rdata
-from postwright.dns.diff import Three, diff
+from postwright.dns.canonical import txt_rdata
+from postwright.dns.diff import wanted
 from postwright.dns.plan import RRset
-from postwright.dns.records import Record
-
-APEX = "example.com"
-KEY = f"s1._domainkey.{APEX}"
-
-
-class Memory:
-    """A zone that does as it is told, and the ledger beside it."""
-
-    def __init__(self, *rrsets):
-        self.rrsets = {(rrset.name, rrset.type): rrset for rrset in rrsets}
-        self.base = ()
-
-    def plan(self, *desired, **options):
-        return diff(APEX, Three(self.base, tuple(self.rrsets.values()), desired, **options))
-
-    def do(self, changes):
-        for change in changes:
-            key = change.name, change.type
-            assert tuple(sorted(self.values(*key))) == change.old
-            self.rrsets.pop(key, None)
-            if change.new:
-                self.rrsets[key] = RRset(*key, change.ttl, change.new)
-
-    def apply(self, *desired, **options):
-        plan = self.plan(*desired, **options)
-        assert not plan.conflicts
-        self.do(plan.additive)
-        self.do(plan.subtractive)
-        self.base = plan.ours
-        assert self.plan(*desired).is_empty
-        return plan
-
-    def values(self, name, rdtype):
-        return self.rrsets[name, rdtype].values if (name, rdtype) in self.rrsets else ()
-
-
-def spf_record(*numbers, end="~all"):
-    tokens = [f"ip4:192.0.2.{number}" for number in numbers]
-    return Record(APEX, "TXT", 300, spf.render([*tokens, end]), shared=True)
-
-
-def txt(*values, ttl=777, name=APEX):
-    return RRset(name, "TXT", ttl, tuple(sorted(values)))
-
-
-other = (
-    st.lists(st.binary(max_size=40), min_size=1, max_size=3).map(txt_rdata).filter(lambda value: not spf.is_spf(value))
-)
-terms = st.sampled_from(
-    ["a", "-MX", "ip4:192.0.2.1", "+ip4:192.0.2.2/32", "?all", "-all", "redirect=x.example", "\xe9:", "exp=y"]
-)
-
-
-@st.composite
-def foreign_spf(draw):
-    """Any terms, any number of spaces, cut into strings anywhere behind the version."""
-    text = "v=spf1" + "".join(" " * draw(st.integers(1, 3)) + term for term in draw(st.lists(terms, max_size=5)))
-    octets = (text + " " * draw(st.integers(0, 2))).encode("latin-1")
-    cuts = sorted(draw(st.lists(st.integers(6, len(octets)), max_size=3)))
-    edges = [0, *cuts, len(octets)]
-    return txt_rdata(octets[start:end] for start, end in pairwise(edges))
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(other, max_size=4, unique=True),
-    st.none() | foreign_spf(),
-    st.lists(st.sets(st.integers(1, 4)), max_size=3),
-)
-def test_foreign_txt_and_spf_survive_publish_change_and_removal(others, foreign, stages):
-    """Rule 4, whatever strangers wrote: every value, string, octet and the TTL are in the end as they were."""
-    before = (*others, *([foreign] if foreign else []))
-    zone = Memory(*([txt(*before)] if before else []))
-    for numbers in stages:
-        wanted = spf_record(*sorted(numbers))
-        # A record that is just what we would write is taken for ours: a lost ledger looks the same.
-        assume(foreign is None or txt_octets(foreign) != txt_octets(wanted.rdata))
-        zone.apply(wanted)
-        assert set(others) <= set(zone.values(APEX, "TXT"))
-        (merged,) = (value for value in zone.values(APEX, "TXT") if spf.is_spf(value))
-        assert spf.missing(merged, [token for token in spf.tokens_of(wanted.rdata) if not spf.is_all(token)]) == ()
-    zone.apply()
-    assert sorted(zone.values(APEX, "TXT")) == sorted(before)
-    assert not before or zone.rrsets[APEX, "TXT"].ttl == 777
-
-
-def test_spf_in_a_record_of_our_own_changes_its_end():
-    zone = Memory()
-    zone.apply(spf_record(1))
-    plan = zone.apply(spf_record(1, end="-all"))
-    assert zone.values(APEX, "TXT") == ('"v=spf1 ip4:192.0.2.1 -all"',)
-    assert plan.subtractive
-    assert not plan.additive
-
-
-def test_spf_of_a_stranger_keeps_its_end():
-    zone = Memory(txt('"v=spf1 a ?all"'))
-    zone.apply(spf_record(1, end="-all"))
-    assert zone.values(APEX, "TXT") == ('"v=spf1 ip4:192.0.2.1 a ?all"',)
+from postwright.dns.record import Record
 
 
 def test_a_key_in_other_strings_is_the_same_key():
@@ -199,3 +96,94 @@ def test_ledger_line_of_a_value_that_is_gone_everywhere_is_dropped():
     zone.rrsets.clear()
     assert zone.apply().is_empty
     assert zone.base == ()
+
+
+CAA = Record("mail.example.com", "CAA", 300, '0 issue "ca.test"', shared=True)
+
+
+def test_caa_joins_what_is_there_and_goes_without_a_trace():
+    theirs = (
+        '0 iodef "mailto:CA@Example.net"',
+        '0 issue "other.test"',
+        '128 ISSUE "ca.test; accounturi=https://ca.test/A"',
+    )
+    zone = Memory(RRset("mail.example.com", "CAA", 60, theirs))
+    zone.apply(CAA)
+    assert zone.values("mail.example.com", "CAA") == tuple(sorted([*theirs, '0 issue "ca.test"']))
+    assert zone.rrsets["mail.example.com", "CAA"].ttl == 60
+    zone.apply()
+    assert zone.values("mail.example.com", "CAA") == theirs
+
+
+def test_certificates_overlap():
+    """A client may have looked TLSA up before the server has the new certificate, or after (RFC 7672 §8.1)."""
+    one, other = (Record("_25._tcp.mail.example.com", "TLSA", 300, f"3 1 1 {digit * 64}") for digit in "ab")
+    zone = Memory()
+    zone.apply(one)
+    plan = zone.apply(other)
+    assert [change.new for change in plan.steps] == [(one.rdata, other.rdata), (other.rdata,)]
+
+
+ALIAS = Record("mta-sts.example.com", "CNAME", 300, "policy.example.net.")
+
+
+def test_a_cname_asks_for_all_that_may_stand_beside_it():
+    assert {rdtype for name, rdtype in wanted([ALIAS])} == {"CNAME", "A", "AAAA", "MX", "NS", "TXT"}
+    assert wanted([spf_record(1)], [spf_record(2)]) == ((APEX, "TXT"),)
+
+
+@pytest.mark.parametrize(("rdtype", "value"), [("A", "192.0.2.7"), ("TXT", '"theirs"'), ("MX", "10 x.test.")])
+def test_a_cname_is_not_put_beside_anything(rdtype, value):
+    """A server drops it without a word; and ``--adopt`` does not settle it."""
+    zone = Memory(RRset(ALIAS.name, rdtype, 300, (value,)))
+    (conflict,) = zone.plan(ALIAS, adopt=True).conflicts
+    assert conflict.live == (f"{rdtype} {value}",)
+
+
+def test_a_cname_and_something_beside_it_cannot_both_be_wanted():
+    beside = Record(ALIAS.name, "A", 300, "192.0.2.7")
+    (conflict,) = Memory().plan(ALIAS, beside).conflicts
+    assert conflict.live == ("A 192.0.2.7",)
+
+
+def test_a_cname_that_leads_elsewhere_is_a_conflict_that_adopt_swaps_in_one_step():
+    zone = Memory(RRset(ALIAS.name, "CNAME", 300, ("vendor.test.",)))
+    assert zone.plan(ALIAS).conflicts[0].live == ("vendor.test.",)
+    plan = zone.apply(ALIAS, adopt=True)
+    assert [(it.old, it.new) for it in plan.steps] == [(("vendor.test.",), ("policy.example.net.",))]
+    assert not plan.subtractive
+
+
+def test_a_key_gives_way_to_a_cname_and_comes_back_within_the_first_step():
+    """What was there must be gone before the other comes, and the host needs either at once."""
+    key, alias = Record(KEY, "TXT", 300, '"v=DKIM1; p=AAAA"'), Record(KEY, "CNAME", 300, "k.example.net.")
+    zone = Memory()
+    zone.apply(key)
+    for wanted_record, goes in ((alias, "TXT"), (key, "CNAME")):
+        plan = zone.apply(wanted_record)
+        assert [(it.type, bool(it.new)) for it in plan.additive] == [(goes, False), (wanted_record.type, True)]
+        assert not plan.subtractive
+
+
+def test_a_policy_takes_the_place_of_our_cname_late():
+    name = f"_dmarc.{APEX}"
+    zone = Memory()
+    zone.apply(Record(name, "CNAME", 300, "p.example.net."))
+    plan = zone.apply(Record(name, "TXT", 300, '"v=DMARC1; p=reject"'))
+    assert [(it.type, bool(it.new)) for it in plan.subtractive] == [("CNAME", False), ("TXT", True)]
+    assert not plan.additive
+
+
+def test_a_strangers_cname_where_ours_was_stays_in_the_way():
+    zone = Memory()
+    zone.apply(Record(KEY, "CNAME", 300, "k.example.net."))
+    zone.rrsets[KEY, "CNAME"] = RRset(KEY, "CNAME", 300, ("vendor.test.",))
+    conflicts = zone.plan(Record(KEY, "TXT", 300, '"v=DKIM1; p=AAAA"')).conflicts
+    assert [conflict.live for conflict in conflicts] == [("vendor.test.",), ("CNAME vendor.test.",)]
+
+
+def test_a_name_in_a_zone_of_its_own_and_a_locked_record_are_conflicts_that_say_so():
+    child = Memory(RRset(KEY, "NS", 300, ("ns.child.test.",)))
+    assert child.plan(Record(KEY, "TXT", 300, '"k"')).conflicts[0].live == ("NS ns.child.test.",)
+    locked = Memory(RRset(APEX, "TXT", 300, ('"v=spf1 a -all"',), locked="managed by mail routing"))
+    assert locked.plan(spf_record(1)).conflicts[0].reason == "managed by mail routing"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from postwright.dns.plan import Change, Conflict, DnsPlan, ZonePlan
+from postwright.dns.plan import Change, Conflict, DnsPlan, RRset, ZonePlan
 from postwright.dns.records import Record
 from postwright.dns.seen import holds
 from postwright.dns.show import lines
@@ -128,3 +128,84 @@ MX = Record(ZONE, "MX", 300, "10 mail.example.com.", shared=True)
 )
 def test_what_an_answer_must_show(record, values, expected):
     assert holds(values, record) is expected
+
+
+# --- What the operator agreed to ---------------------------------------------------------------------------------------
+
+SITE, OLD_SPF, MIDDLE, NEW_SPF = (
+    '"site=1"',
+    '"v=spf1 a -all"',
+    '"v=spf1 ip4:192.0.2.1 a -all"',
+    '"v=spf1 ip4:192.0.2.2 a -all"',
+)
+AGREED = ZonePlan(
+    ZONE, (change(ZONE, (OLD_SPF, SITE), (MIDDLE, SITE)),), (change(ZONE, (MIDDLE, SITE), (NEW_SPF, SITE)),)
+)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "more"),
+    [
+        (AGREED, False),
+        (ZonePlan(ZONE), False),
+        (ZonePlan(ZONE, subtractive=(change(ZONE, (MIDDLE, SITE), (NEW_SPF, SITE)),)), False),
+        (ZonePlan(ZONE, (change(ZONE, (OLD_SPF, SITE, '"newcomer"'), (MIDDLE, SITE, '"newcomer"')),)), False),
+        (ZonePlan(ZONE, (change(ZONE, ('"v=spf1 mx -all"',), (MIDDLE,)),)), True),
+        (ZonePlan(ZONE, (change(ZONE, (OLD_SPF,), ('"v=spf1 ip4:192.0.2.9 a -all"',)),)), True),
+        (ZonePlan(ZONE, (change(ZONE, (OLD_SPF, SITE), (MIDDLE,)),)), True),
+        (ZonePlan(ZONE, (Change(ZONE, "TXT", 60, (OLD_SPF,), 900, (MIDDLE,)),)), True),
+        (ZonePlan("other.example", (change("other.example", (), ("x",)),)), True),
+    ],
+    ids=["same", "all landed", "half landed", "newcomer beside", "other old", "other new", "takes more", "ttl", "other zone"],
+)  # fmt: skip
+def test_a_later_plan_may_do_less_than_agreed_but_nothing_else(fresh, more):
+    assert bool(DnsPlan((fresh,)).beyond(DnsPlan((AGREED,)), new_keys=False)) is more
+
+
+@pytest.mark.parametrize("new_keys", [True, False])
+def test_a_key_made_since_the_plan_was_agreed_to_may_be_published(new_keys):
+    publish = ZonePlan(ZONE, (change("pw1._domainkey.example.com", (), (key("k"),)),))
+    assert bool(DnsPlan((publish,)).beyond(DnsPlan(()), new_keys=new_keys)) is not new_keys
+
+
+def test_a_key_that_replaces_another_was_never_agreed_to():
+    swap = ZonePlan(ZONE, (change("pw1._domainkey.example.com", (key("old"),), (key("k"),)),))
+    assert DnsPlan((swap,)).beyond(DnsPlan(()), new_keys=True) == ("zone example.com: pw1._domainkey.example.com TXT",)
+
+
+def test_ids_follow_values_whatever_their_order_and_spelling():
+    live = RRset(ZONE, "TXT", 300, ('"b" "c"', '"a"'), ids=("id-bc", "id-a"))
+    assert change(ZONE, ('"a"', '"bc"'), ()).identified(live).ids == ("id-a", "id-bc")
+    assert change(ZONE, ('"a"',), ()).identified(None).ids == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (('"v=DMARC1; p=reject"',), ('"v=DMARC1; p=none"',), "p from reject to none"),
+        (('"v=DMARC1; p=reject"',), (), "p from reject to none"),
+        (('"v=DMARC1; p=none"',), ('"v=DMARC1; p=reject"',), ""),
+        ((), ('"v=DMARC1; p=none"',), ""),
+    ],
+)
+def test_a_policy_is_never_lowered_unasked(old, new, said):
+    lower = change("_dmarc.example.com", old, new)
+    keep = change("mail.example.com", ("192.0.2.1",), ("192.0.2.2",), "A")
+    reasons = DnsPlan((ZonePlan(ZONE, (keep,), (lower,), base=ours(3)),)).unsafe_reasons()
+    assert [said in reason for reason in reasons] == ([True] if said else [])
+
+
+def test_two_spellings_of_one_value_keep_their_own_ids():
+    live = RRset(ZONE, "TXT", 300, ('"a" "b"', '"ab"'), ids=("cut", "whole"))
+    assert change(ZONE, ('"ab"', '"a" "b"'), ()).identified(live).ids == ("whole", "cut")
+    assert change(ZONE, ('"v=spf1 -all"',), ()).identified(
+        RRset(ZONE, "TXT", 300, ('"v=spf1" " -all"',), ids=("x",))
+    ).ids == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("there", "seen"),
+    [('"v=spf1 -all"', True), ('"v=spf1  -ALL"', True), ('"v=spf1 a -all"', False), ('"v=spf1 ~all"', False)],
+)
+def test_nobody_sends_is_seen_only_where_nothing_else_is_said(there, seen):
+    assert holds((there,), Record(ZONE, "TXT", 300, '"v=spf1 -all"', shared=True)) is seen

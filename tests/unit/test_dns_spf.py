@@ -75,3 +75,11 @@ def test_another_meaning_is_missing(there):
 
 def test_behind_all_nothing_is_reached():
     assert spf.missing(rdata("v=spf1 ?all ip4:192.0.2.1"), ["ip4:192.0.2.1"]) == ("ip4:192.0.2.1",)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_added_one_after_the_other_and_removed_leaves_no_cut_behind(order):
+    """A record whose first string is full; a run cut short between two additions leaves ours in two strings."""
+    before = txt_rdata([b"v=spf1 include:" + b"x" * 230 + b".net", b" ~all"])
+    after = spf.add(spf.add(before, OURS[:1]), OURS[1:2])
+    assert spf.remove(after, [OURS[number] for number in order]) == before

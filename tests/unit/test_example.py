@@ -1,5 +1,6 @@
 """inventories/example.py is the schema's manual: every key stands in it, and it is valid as it is."""
 
+import ast
 import re
 import runpy
 import types
@@ -7,12 +8,13 @@ from pathlib import Path
 from typing import Annotated, Union, get_args, get_origin
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from support import write_private
 
 from postwright.groups import problems
 from postwright.inventory import _SSH_KEYS, HostData, project_of
-from postwright.model import Address, Fleet, Host, SecretSource
+from postwright.model import Address, Domain, Fleet, Host, Provider, SecretSource, Zone
+from postwright.model.zones import KINDS
 
 EXAMPLE = Path(__file__).parents[2] / "inventories" / "example.py"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -95,6 +97,34 @@ def test_the_example_is_valid_when_the_files_it_names_are_there(names, tmp_path)
     _, shared = names["mail"]
     made = project_of([HostData(name, {**own, **shared})], tmp_path / "inventories" / "example.py", problems(names))
     assert [domain.name for domain in made.fleet.domains] == ["example.com"]
+
+
+def commented():
+    """Every entry of a mapping that stands in a comment, as data: (key, value), or (None, item) of a list."""
+    entry = r"^ *# [\"{].*,\n|^ *# \"\w+\": \{\n(?:^ *#     .*\n)+^ *# },\n"
+    blocks = re.findall(entry, TEXT, flags=re.MULTILINE)
+    for text in (re.sub(r"^ *# ?", "", block, flags=re.MULTILINE) for block in blocks):
+        if text.startswith("{"):
+            yield from ((None, item) for item in ast.literal_eval(f"[{text}]"))
+        else:
+            yield from ast.literal_eval(f"{{{text}}}").items()
+
+
+def test_what_stands_in_comments_is_valid_too():
+    """People take the # away and expect it to work."""
+    seen = set()
+    for key, value in commented():
+        if key is None:
+            Zone.model_validate(value)
+        elif key in Domain.model_fields:
+            Domain.model_validate({"name": "example.com", key: value})
+        elif key in Fleet.model_fields:
+            TypeAdapter(Fleet.model_fields[key].annotation).validate_python(value)
+        elif not key.startswith("ssh_"):
+            TypeAdapter(Provider).validate_python(value)
+            key = value["kind"]  # noqa: PLW2901
+        seen.add(key)
+    assert {"mta_sts", "delegated", "bimi", "parked", "certificate_authorities", None, *KINDS} - {"rfc2136"} <= seen
 
 
 def test_the_example_shows_the_defaults(names):

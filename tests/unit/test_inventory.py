@@ -104,7 +104,10 @@ def test_connection_data_that_cannot_be_is_refused_by_pyinfras_name_of_it(tmp_pa
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"domain": []}, "mail_fleet.domain: unknown key; keys are certificate_authorities, deployment, domains, firewall, keys,"),
+        (
+            {"domain": []},
+            "mail_fleet.domain: unknown key; keys are certificate_authorities, deployment, domains, firewall, keys,",
+        ),
         ({"postmaster": "ops"}, "mail_fleet.postmaster: 'ops' is not a mail address, such as ops@example.com"),
         ({"domains": {}}, "mail_fleet.domains: must be a list, is a dict"),
         ({"domains": [{"name": "example.com", "mx": "none"}]}, "mail_fleet.domains[0] (example.com).mx: "),
@@ -144,6 +147,125 @@ def test_connection_data_that_cannot_be_is_refused_by_pyinfras_name_of_it(tmp_pa
 def test_a_fleet_that_cannot_be_is_refused_with_its_key_path(tmp_path, changes, expected):
     found = fleet_problems(tmp_path, **changes)
     assert any(expected in problem for problem in found), found
+
+
+def domain_problems(tmp_path, *domains, **changes):
+    """The problems of domains besides example.com, in a fleet that also holds example.net."""
+    zones = [{"name": name, "provider": "ns1"} for name in ("example.com", "example.net")]
+    said = {"domains": [{"name": "example.com"}, *domains], "zones": zones, "postmaster": "ops@elsewhere.example"}
+    return fleet_problems(tmp_path, **(said | changes))
+
+
+TO = {"to": "customer.mail.example.net"}
+CUSTOMER = {"name": "customer.example", "mx": "keep", "delegated": TO}
+LOGO = {"logo": "https://example.com/logo.svg"}
+STRICT = {"policy": "reject"}
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        (CUSTOMER | {"mx": "hosts"}, "domains[1] (customer.example).mx: is \"hosts\", but a delegated domain's MX is its owner's; say \"mx\": \"keep\""),
+        (CUSTOMER | {"mta_sts": {"mx": ["mx.customer.example"]}}, "(customer.example).mta_sts: its records would stand in the domain's own zone"),
+        (CUSTOMER | {"tls_reports": ["a@example.com"]}, "(customer.example).tls_reports: its records would stand in the"),
+        (CUSTOMER | {"bimi": LOGO, "dmarc": STRICT}, "(customer.example).bimi: its records would stand in the domain's own"),
+        (CUSTOMER | {"delegated": {"to": "mail.example.org"}}, "(customer.example).delegated.to: mail.example.org lies in no zone"),
+        (CUSTOMER | {"delegated": {"to": "example.com"}}, "delegated.to: _dmarc.example.com is needed by mail_fleet.domains[0] (example.com) already"),
+        (CUSTOMER | {"delegated": {"to": "example.com", "return_path": "mx1", "dmarc": False}}, "delegated.to: mx1.example.com is needed by host mx1"),
+        (CUSTOMER | {"name": "news.example.net", "delegated": {"to": "news.example.net"}}, "delegated: pw1._domainkey.news.example.net is needed by"),
+        (CUSTOMER | {"delegated": TO | {"selectors": []}}, "(customer.example).delegated.selectors: is empty; name at least one"),
+        (CUSTOMER | {"delegated": TO | {"selectors": ["a.b"]}}, "delegated.selectors[0]: 'a.b' is not one label"),
+        ({"name": "example.net", "bimi": LOGO}, "(example.net).bimi: needs a DMARC policy of quarantine or reject, without test"),
+        ({"name": "example.net", "bimi": LOGO, "dmarc": STRICT | {"test": True}}, "(example.net).bimi: needs a DMARC policy"),
+        ({"name": "example.net", "bimi": LOGO, "dmarc": STRICT | {"subdomain_policy": "none"}}, "(example.net).bimi: needs a DMARC policy"),
+        ({"name": "example.net", "bimi": {"logo": "http://example.com/logo.svg"}}, "bimi.logo: 'http://example.com/logo.svg' is not an https URL"),
+        ({"name": "example.net", "mx": "null", "mta_sts": {}}, '(example.net).mta_sts: the domain takes no mail ("mx": "null")'),
+        ({"name": "example.net", "mx": "keep", "mta_sts": {}}, '(example.net).mta_sts.mx: with "mx": "keep" its MX hosts are not known here; list'),
+        ({"name": "example.net", "mta_sts": {"mx": ["mx9.example.com"]}}, "mta_sts.mx: mx1.example.com, an MX of the domain, is not among them"),
+        ({"name": "example.net", "mta_sts": {"max_age": 60}}, "(example.net).mta_sts.max_age: "),
+        ({"name": "example.net", "spf_include": "_spf.example.org"}, "(example.net).spf_include: _spf.example.org lies in no zone"),
+        ({"name": "example.net", "spf_include": "example.com"}, "(example.net).spf_include: example.com is needed by mail_fleet.domains[0]"),
+        ({"name": "example.net", "spf_include": "mx1.example.com"}, "(example.net).spf_include: mx1.example.com is needed by host mx1"),
+        ({"name": "example.net", "tls_reports": ["reports"]}, "(example.net).tls_reports[0]: 'reports' is not a mail address"),
+        ({"name": "example.net", "dmarc": {"nonexistent_policy": "deny"}}, "(example.net).dmarc.nonexistent_policy: "),
+    ],
+)  # fmt: skip
+def test_a_mail_record_that_cannot_be_is_refused_with_its_key_path(tmp_path, domain, expected):
+    found = domain_problems(tmp_path, domain)
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"parked": ["example.org"]}, "mail_fleet.parked[0]: example.org lies in no zone of mail_fleet.zones"),
+        ({"parked": ["example.com"]}, "mail_fleet.parked[0]: example.com is needed by mail_fleet.domains[0] (example.com)"),
+        ({"parked": ["mx1.example.com"]}, "mail_fleet.parked[0]: mx1.example.com is needed by host mx1"),
+        ({"parked": ["old.example.net"] * 2}, "mail_fleet.parked: old.example.net stands there more than once"),
+        ({"parked": ["old"]}, "mail_fleet.parked[0]: 'old' is not a fully qualified host name"),
+        ({"certificate_authorities": ["ca.example", "ca.example"]}, "certificate_authorities: ca.example stands there more than"),
+        ({"certificate_authorities": "ca.example"}, "mail_fleet.certificate_authorities: must be a list, is a str"),
+        ({"zones": [{"name": "example.com", "provider": "ns1", "zone_id": "0" * 32}]}, "zones[0] (example.com).zone_id: is Cloudflare's, and provider 'ns1' is of kind rfc2136"),
+        ({"zones": [{"name": "example.com", "provider": "ns1", "zone_id": "main"}]}, "zones[0] (example.com).zone_id: "),
+        ({"providers": {"ns1": {"kind": "route53"}}}, "kind must be one of rfc2136, cloudflare, octodns, zonefile"),
+    ],
+)  # fmt: skip
+def test_a_fleet_that_cannot_publish_is_refused_with_its_key_path(tmp_path, changes, expected):
+    found = domain_problems(tmp_path, **changes)
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+def test_two_delegated_domains_do_not_share_a_place(tmp_path):
+    found = domain_problems(tmp_path, CUSTOMER, CUSTOMER | {"name": "other.example"})
+    assert len(found) == 1
+    assert "domains[2] (other.example).delegated.to: _domainkey.customer.mail.example.net is needed by" in found[0]
+
+
+def test_a_parked_domain_is_no_return_path(tmp_path):
+    held = CUSTOMER | {"name": "shop.example.net"}
+    for name in ("bounce.shop.example.net", "bounce.customer.mail.example.net"):
+        (found,) = domain_problems(tmp_path, held, parked=[name])
+        assert f"mail_fleet.parked[0]: {name} is needed by mail_fleet.domains[1] (shop.example.net).delegated" in found
+
+
+def test_bounces_need_a_host_that_takes_mail_and_a_postmaster_elsewhere(tmp_path):
+    fleet = mail_fleet(
+        domains=[CUSTOMER | {"hosts": ["mx2"], "delegated": {"to": "customer.example.com"}}],
+        postmaster="ops@bounce.customer.example",
+    )
+    found = problems(tmp_path, host_data(fleet=fleet), another_host("mx2", fleet, roles=["submission"]))
+    assert len(found) == 2
+    assert "(customer.example).delegated.return_path: none of its hosts has the role mx" in found[0]
+    assert "mail_fleet.postmaster: ops@bounce.customer.example lies behind these hosts" in found[1]
+
+
+def test_a_login_may_send_with_the_return_path_of_a_delegated_domain(tmp_path):
+    login = LOGIN | {"senders": ["@customer.example", "@bounce.customer.example"]}
+    assert domain_problems(tmp_path, CUSTOMER, logins=[login]) == []
+
+
+def test_what_mail_records_need_is_enough(tmp_path):
+    domain = {
+        "name": "example.net",
+        "spf_include": "_spf.example.com",
+        "dmarc": STRICT | {"nonexistent_policy": "reject"},
+        "mta_sts": {"mode": "enforce", "mx": ["*.example.com"], "policy_host": "policies.example.com"},
+        "tls_reports": ["tls@example.com", "https://reports.example.com/v1"],
+        "bimi": LOGO,
+    }
+    assert domain_problems(tmp_path, domain, CUSTOMER, parked=["old.example.net"]) == []
+
+
+def test_all_problems_of_mail_records_are_told_in_one_go(tmp_path):
+    found = domain_problems(
+        tmp_path,
+        CUSTOMER | {"mx": "null", "tls_reports": ["a@example.com"]},
+        {"name": "example.net", "bimi": LOGO, "mx": "null", "mta_sts": {}, "spf_include": "example.com"},
+        parked=["example.com"],
+    )
+    assert len(found) == 6
 
 
 def test_a_missing_part_of_the_fleet_is_named(tmp_path):

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from support import another_host, host_data, mail_fleet, write_files
+from support import another_host, certificate, host_data, mail_fleet, write_files, write_private
 
 from postwright import describe
 from postwright.errors import InventoryError
@@ -54,6 +54,7 @@ def calls(function, *arguments):
 @pytest.fixture
 def base(tmp_path):
     write_files(tmp_path)
+    write_private(tmp_path / "tls.crt", certificate("mx1.example.com")[0])
     return tmp_path
 
 

@@ -145,6 +145,25 @@ def test_selectors_of_a_day_are_numbered():
     assert next_selector(DAY, ()) == "pw20261122"
 
 
+def test_a_domain_with_fixed_selectors_takes_the_first_that_was_never_used(tmp_path):
+    ring = Keyring(tmp_path / "keys", lambda domain: ("pw1", "pw2") if domain == NAME else ())
+    ring.generate([NAME, "other.example"], 2048, PASSPHRASE, DAY)
+    assert ring.keys("other.example")[0].selector == "pw20261122"
+    assert ring.next_selector(NAME, DAY) == "pw2"
+    ring.generate([NAME], 2048, PASSPHRASE, DAY)
+    assert [it.selector for it in ring.keys(NAME)] == ["pw1", "pw2"]
+    assert ring.public_keys([NAME])[1].name == "pw2._domainkey.example.com"
+
+
+def test_when_all_fixed_selectors_were_used_the_error_says_where_to_add_one(tmp_path, key, ring):
+    fixed = replace(ring, fixed=lambda _domain: (key.selector,))
+    with pytest.raises(
+        KeyringError, match=r"keys/example.com: every selector .* \(pw20261122\) has had a key, .* add a free one"
+    ):
+        fixed.generate([NAME], 2048, PASSPHRASE, DAY)
+    assert [path.name for path in (tmp_path / "keys" / NAME).glob("*.pem")] == ["pw20261122.pem"]
+
+
 GOOD = {"selector": "s1", "state": "active", "bits": 2048, "created": "2026-01-01", "p": "AAAA"}
 
 

@@ -1,13 +1,16 @@
 """The files an inventory names are judged before anything is connected to; what hosts get is kept out of all texts."""
 
+import subprocess
 from datetime import date
+from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from support import PASSPHRASE, certificate, host_data, mail_fleet, sound_project, write_private
+from support import PASSPHRASE, another_host, certificate, host_data, mail_fleet, sound_project, write_private
 
 from postwright import material
 from postwright.errors import UsageError
+from postwright.hosts.bundles import planned_selector
 
 LOGIN = {"login": "app", "password_hash": "app.hash", "senders": ["@example.com"]}
 PROBE = {"login": "app", "password": {"file": "app.password"}, "sender": "a@example.com", "recipient": "b@example.net"}
@@ -127,6 +130,35 @@ def test_a_passphrase_that_does_not_open_the_tls_key_is_one_problem_among_others
 def test_a_self_signed_certificate_is_noted(sound):
     (note,) = material.notes(sound)
     assert note.endswith("tls.crt: self-signed; clients of mx1 will refuse it, get one from an authority")
+
+
+def test_a_certificates_digest_is_what_openssl_makes_of_it(sound):
+    """RFC 7671 §5.1: selector 1 is the public key, matching type 1 its SHA-256."""
+    pem = subprocess.check_output(["openssl", "x509", "-in", sound.base / "tls.crt", "-noout", "-pubkey"])
+    der = subprocess.check_output(["openssl", "pkey", "-pubin", "-outform", "der"], input=pem)
+    assert material.certificate_digests(sound) == {"mx1": sha256(der).hexdigest()}
+
+
+def test_only_hosts_that_take_mail_have_their_certificate_published_and_only_if_wanted(tmp_path):
+    fleet = mail_fleet()
+    made = sound_project(tmp_path, host_data(fleet=fleet), another_host("out1", fleet, roles=["submission"]))
+    assert set(material.certificate_digests(made)) == {"mx1"}
+    off = mail_fleet(tlsa=False)
+    assert material.certificate_digests(sound_project(tmp_path, host_data(fleet=off))) == {}
+
+
+def test_a_certificate_that_cannot_be_published_is_told_by_its_file(sound):
+    write_private(sound.base / "tls.crt", "x")
+    with pytest.raises(UsageError, match=r"tls.crt: not a PEM certificate .* the host's own first"):
+        material.certificate_digests(sound)
+
+
+def test_keys_of_a_delegated_domain_take_the_selectors_its_owner_leads_to_us(tmp_path):
+    said = {"to": "customer.example.com", "selectors": ["a", "b"]}
+    customer = {"name": "customer.example", "mx": "keep", "delegated": said}
+    made = sound_project(tmp_path, host_data(fleet=mail_fleet(domains=[customer, {"name": "example.com"}])))
+    assert planned_selector(made, "customer.example") == "a"
+    assert planned_selector(made, "example.com").startswith("pw20")
 
 
 def test_nothing_private_is_in_the_text_of_what_a_host_gets(sound):

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import jinja2
 import pytest
-from support import GOLDEN, context, same_as_golden
+from support import GOLDEN, another_host, context, host_data, mail_fleet, project, same_as_golden, secrets_of
 
 from postwright import render
 from postwright.services import SERVICES
 from postwright.services.bundle import MANIFEST, STAMPS, bundle
+from postwright.services.parts import Context
 
 RELEASES = ("13", "12")
 
@@ -157,6 +158,28 @@ def test_a_domain_that_is_the_hosts_own_name_is_not_in_two_classes_of_postfix(wh
     addresses = [line.split()[0] for line in files["/etc/postfix/virtual"].splitlines() if not line.startswith("#")]
     assert len(addresses) == len(set(addresses))
     assert "sales@mx1.example.com" in addresses
+
+
+@pytest.fixture
+def led_here(tmp_path):
+    """Texts of the files of both hosts where a customer's return path is led to them; the second takes no mail in."""
+    login = {"login": "app", "password_hash": "app.hash", "senders": ["news@customer.example"]}
+    customer = {"name": "customer.example", "mx": "keep", "delegated": {"to": "customer.example.com"}}
+    data = mail_fleet(domains=[{"name": "example.com"}, customer], logins=[login])
+    fleet = project(tmp_path, host_data(fleet=data), another_host("out1", data, roles=["submission"])).fleet
+    return [texts(bundle(Context(fleet, host, "13", secrets_of(fleet, host)))) for host in fleet.hosts]
+
+
+def test_bounces_to_a_delegated_domains_return_path_reach_the_postmaster_whatever_their_local_part(led_here):
+    taking, sending = led_here
+    assert "virtual_alias_domains = example.com bounce.customer.example\n" in taking["/etc/postfix/main.cf"]
+    assert "\n@bounce.customer.example ops@example.net\n" in taking["/etc/postfix/virtual"]
+    assert "bounce.customer.example" not in sending["/etc/postfix/main.cf"] + sending["/etc/postfix/virtual"]
+
+
+def test_who_may_send_as_a_delegated_domain_may_use_its_return_path(led_here):
+    for files in led_here:
+        assert "\n@bounce.customer.example app\nnews@customer.example app\n" in files["/etc/postfix/senders"]
 
 
 def test_bounces_are_signed_by_a_domain_that_aligns_with_the_hosts_name(whole, relay):

@@ -25,6 +25,13 @@ class PasteNeeded(ProviderError):  # noqa: N818 - not a failure: a person has to
     """The provider cannot write by itself; what is to be done stands in a file. The ledger keeps its claim to it."""
 
 
+class OutcomeUnknown(ProviderError):  # noqa: N818 - it says what is known: nothing
+    """A write broke off: it was done, or not, or will be yet, for it may still be on its way.
+
+    The ledger keeps its claim to it.
+    """
+
+
 class Provider(Protocol):
     """The contract; ``tests/provider`` proves it for each kind."""
 
@@ -40,8 +47,8 @@ class Provider(Protocol):
     def apply(self, zone: str, changes: Sequence[Change]) -> None:
         """Write the changes, each only if its RRset still is ``old``.
 
-        Raises ZoneMoved where one is not, ProviderError otherwise. Must not touch any other value. The caller reads back.
-        ``changes`` carry the ids that ``read`` gave.
+        Raises ZoneMoved where one is not, OutcomeUnknown where the answer was lost, ProviderError otherwise. Must not
+        touch any other value. The caller reads back. ``changes`` carry the ids that ``read`` gave.
         """
 
 
@@ -63,7 +70,7 @@ def provider_of(fleet: Fleet, zone: Zone, base_dir: Path) -> Provider:
         case "octodns":
             from postwright.dns.providers.octodns import OctodnsProvider  # noqa: PLC0415
 
-            return OctodnsProvider.open(zone.provider, config, base_dir)
+            return OctodnsProvider.open(zone.provider, config, base_dir, fleet)
         case "zonefile":
             from postwright.dns.providers.zonefile import ZonefileProvider  # noqa: PLC0415
 

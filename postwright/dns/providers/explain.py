@@ -36,7 +36,9 @@ def failed(error: Exception, key: str) -> str:
 
 def unsigned(key: str) -> str:
     """An answer anybody could have sent."""
-    return f"answered without a signature; it does not serve the zone, or does not know the TSIG key {key}: check both"
+    reasons = f"it does not serve the zone, does not know the TSIG key {key}, grants it nothing here, has another secret for it,"
+    compare = "compare zone, key name, secret and algorithm, and `date -u` here and there"
+    return f"answered without a signature: {reasons} or the clocks differ by more than 300 s; {compare}"
 
 
 def query_refused(code: dns.rcode.Rcode, key: str) -> str:
@@ -51,15 +53,21 @@ def query_refused(code: dns.rcode.Rcode, key: str) -> str:
 def update_refused(code: dns.rcode.Rcode, key: str) -> str:
     """An error code instead of an update; nothing of the message was applied."""
     text = {
-        dns.rcode.REFUSED: f"the server's policy lets the TSIG key {key} not make these changes; its log says which: grant them",
+        dns.rcode.REFUSED: f"the server's policy lets the TSIG key {key} not make these changes, or a CNAME stands at a name"
+        " (PowerDNS says so for both); its log says which: grant them, or delete the CNAME",
         dns.rcode.NOTAUTH: "the server is not authoritative for the zone; name its primary",
         dns.rcode.NOTZONE: "a name is not in the zone; split the inventory's zones as the servers have them",
     }.get(code, "the server could not do the update; see its log")
     return f"{text} ({dns.rcode.to_text(code)}, nothing was applied)"
 
 
-def no_authority(name: str, *, delegated: bool) -> str:
+def no_authority(name: str) -> str:
     """An answer, but not the zone's own."""
-    if delegated:
-        return f"{name} is delegated to a zone of its own; add that zone to the inventory"
     return f"the answer for {name} is without authority (no AA); the server does not serve the zone"
+
+
+def no_zone(parent: str | None) -> str:
+    """The server answers for the name of the zone, but no zone begins there."""
+    if parent is None:
+        return "the server answers, but not with the zone's SOA; it does not serve the zone"
+    return f"no zone begins there, the server has it as a part of {parent}; put {parent} into the inventory's zones instead"

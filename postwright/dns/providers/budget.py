@@ -1,0 +1,85 @@
+"""How many calls an API token may still make, shared by everything in this process that uses the token.
+
+Promise: pure but for the clock and the sleep it is given. Never more than ``limit`` calls start in any ``WINDOW``; a server
+that says "not before" stops all callers at once, and for no more than ``PATIENCE`` seconds in all. The token is in no
+message and no repr: budgets are found by its hash.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from hashlib import sha256
+from threading import Lock
+
+WINDOW = 300.0  # seconds; developers.cloudflare.com/fundamentals/api/reference/limits
+PATIENCE = 900.0  # seconds a process waits, all in all, because a server said so
+
+_shared: dict[str, Budget] = {}
+_guard = Lock()
+
+
+class Budget:
+    """A sliding window of ``limit`` calls. ``clock`` and ``sleep`` are in seconds; ``waiting`` hears of each wait."""
+
+    def __init__(
+        self,
+        limit: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        waiting: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        self.limit = limit
+        self.sleep = sleep
+        self.waiting = waiting
+        self._clock = clock
+        self._lock = Lock()
+        self._started: deque[float] = deque()
+        self._closed_until = float("-inf")
+        self._held = 0.0
+
+    def take(self) -> None:
+        """Return when one more call may start; it counts as started then."""
+        while (pause := self._take_or_wait()) > 0:
+            self.waiting(pause)
+            self.sleep(pause)
+
+    def hold(self, seconds: float) -> bool:
+        """Let nobody start for that long. False, and no hold, if that would use up the patience."""
+        with self._lock:
+            until = self._clock() + seconds
+            longer = until - max(self._closed_until, self._clock())  # threads told the same wait together, not in turn
+            if self._held + max(longer, 0.0) > PATIENCE:
+                return False
+            self._held += max(longer, 0.0)
+            self._closed_until = max(self._closed_until, until)
+            return True
+
+    def narrow(self, limit: int) -> None:
+        """Of two limits for one token the smaller one holds."""
+        with self._lock:
+            self.limit = min(self.limit, limit)
+
+    def _take_or_wait(self) -> float:
+        """0 when a call was taken, else the seconds after which to ask again."""
+        with self._lock:
+            now = self._clock()
+            while self._started and self._started[0] <= now - WINDOW:
+                self._started.popleft()
+            pause = self._closed_until - now
+            if len(self._started) >= self.limit:
+                pause = max(pause, self._started[len(self._started) - self.limit] + WINDOW - now)
+            if pause <= 0:
+                self._started.append(now)
+            return pause
+
+
+def shared(token: str, limit: int) -> Budget:
+    """The one budget of a token in this process."""
+    key = sha256(token.encode()).hexdigest()
+    with _guard:
+        budget = _shared.setdefault(key, Budget(limit))
+    budget.narrow(limit)
+    return budget

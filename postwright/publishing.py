@@ -1,0 +1,146 @@
+"""The DNS half of an apply: plan, publish what is to be added, and wait until the world can see it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from postwright import artefact, material
+from postwright.dns import caches, nameservers, owners, propagation
+from postwright.dns import publish as service
+from postwright.dns.plan import DnsPlan
+from postwright.dns.providers import ZoneMoved
+from postwright.dns.records import zone_for
+from postwright.errors import ProviderError, UnsafePlan
+from postwright.hosts.bundles import planned_selector
+from postwright.inventory import Project
+from postwright.plan import FleetPlan
+
+SECONDS_TO_BE_SEEN = 120
+_TRIES = 3  # plans made anew when somebody else writes to a zone at the same time
+
+Phase = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the operator allows.
+
+    ``adopt``: replace values of others where only ours may stand. ``consolidate``: join several SPF records into one.
+    ``force``: carry out an unsafe plan. ``settle``: before hosts, wait until caches have let go of earlier answers.
+    """
+
+    adopt: bool = False
+    consolidate: bool = False
+    force: bool = False
+    settle: bool = False
+
+
+def waiting(project: Project) -> dict[str, str]:
+    """Delegated domains that are not led to us yet, each with what to do."""
+    delegated = [domain.name for domain in project.fleet.domains if domain.delegated]
+    return owners.waiting(project.fleet, {name: planned_selector(project, name) for name in delegated})
+
+
+def dns_plan(project: Project, terms: Terms, phase: Phase = lambda _: None) -> DnsPlan:
+    """What an apply would change in DNS as it is now."""
+    names = [domain.name for domain in project.fleet.domains]
+    keys = material.keyring_of(project).public_keys(names)
+    return service.plan(
+        project.fleet,
+        keys,
+        project.base,
+        ledger_of(project),
+        tlsa=material.certificate_digests(project),
+        adopt=terms.adopt,
+        consolidate=terms.consolidate,
+        looked=_counting(phase, len(project.fleet.zones)),
+    )
+
+
+def _counting(phase: Phase, total: int) -> Callable[[str], None]:
+    """Tells of every hundredth zone, for those who have many."""
+    done = count(1)
+
+    def looked(_zone: str) -> None:
+        number = next(done)
+        if number % 100 == 0:
+            phase(f"reading DNS: {number} of {total} zones")
+
+    return looked
+
+
+def ledger_of(project: Project) -> Path:
+    """The folder of what we wrote to DNS last."""
+    return project.path(project.fleet.ledger)
+
+
+def publish(
+    project: Project, expected: FleetPlan, phase: Phase, written: Callable[[str], None], terms: Terms
+) -> DnsPlan:
+    """Write what is to be added, and wait until every authoritative server shows it; returns the plan it was part of.
+
+    Raises UnsafePlan if DNS moved so that more would be done than ``expected`` says, ProviderError with what is not seen.
+    """
+    phase("publishing DNS")
+    for attempt in range(1, _TRIES + 1):
+        plan = dns_plan(project, terms)
+        _require_agreed(plan, expected)
+        FleetPlan((), plan, ()).require_safe(force=terms.force)
+        _keep(project, plan, terms)
+        try:
+            service.apply_additive(plan, project.fleet, project.base, ledger_of(project), written)
+            break
+        except ZoneMoved:
+            if attempt == _TRIES:
+                raise
+    phase("waiting until every name server shows it")
+    seen = propagation.wait_until_seen(project.fleet, plan.due_before_hosts, SECONDS_TO_BE_SEEN)
+    if seen.state != "ok":
+        lines = "\n".join(f"  {problem}" for problem in seen.problems)
+        msg = (
+            f"not every name server shows the new records after {SECONDS_TO_BE_SEEN} s; hosts were not touched\n{lines}"
+        )
+        raise ProviderError(msg)
+    return plan
+
+
+def _require_agreed(plan: DnsPlan, expected: FleetPlan) -> None:
+    beyond = plan.beyond(expected.dns, new_keys=bool(expected.keys))
+    if beyond:
+        lines = "\n".join(f"  {line}" for line in beyond)
+        raise UnsafePlan(
+            f"DNS moved since the plan you agreed to; this would now be done besides:\n{lines}\nplan again"
+        )
+
+
+def _keep(project: Project, plan: DnsPlan, terms: Terms) -> None:
+    """For undo: what is about to be written, with what was there."""
+    if any(zone.net for zone in plan.zones):
+        saved = artefact.SavedPlan(
+            project.inventory.name, artefact.now(), terms.adopt, terms.consolidate, FleetPlan((), plan, ())
+        )
+        artefact.keep(project.base, saved)
+
+
+def await_caches(project: Project, plan: DnsPlan, phase: Phase, *, settle: bool) -> None:
+    """Hosts must not use a new certificate while senders may hold the old TLSA; all else is waited for on request."""
+    seconds = caches.certificate_wait(plan)
+    if settle:
+        seconds = max(seconds, caches.stale_for(plan, lambda zone: _negative_ttl(project, zone)))
+    if seconds:
+        phase(f"waiting {seconds} s, until no cache holds an earlier answer")
+        time.sleep(seconds)
+    elif stale := caches.stale_for(plan, lambda _: 0):
+        phase(f"caches elsewhere may hold earlier answers for up to {stale} s (--settle waits for that)")
+
+
+def _negative_ttl(project: Project, name: str) -> int:
+    zone = zone_for(project.fleet, name)
+    try:
+        return nameservers.negative_ttl(project.fleet, zone)
+    except nameservers.NoAnswerError:
+        return zone.ttl

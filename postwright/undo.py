@@ -1,0 +1,34 @@
+"""Takes back what an applied plan did to DNS, through the same checks as any plan. Hosts are not touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from postwright import artefact, material
+from postwright.dns import delegation, publish
+from postwright.dns.plan import DnsPlan
+from postwright.inventory import Project
+from postwright.publishing import ledger_of
+
+
+def make_undo(project: Project, file: Path) -> DnsPlan:
+    """What would bring DNS back to what it was before that plan was applied."""
+    saved = artefact.load(file)
+    return publish.plan_undo(
+        saved.plan.dns, project.fleet, project.base, ledger_of(project), signing=_signing_names(project)
+    )
+
+
+def undo(project: Project, plan: DnsPlan, written: Callable[[str], None]) -> tuple[str, ...]:
+    """Carry it out and return the zones written. To be called ``exclusively``; raises as ``publish.apply_additive``."""
+    return publish.apply_additive(plan, project.fleet, project.base, ledger_of(project), written)
+
+
+def _signing_names(project: Project) -> frozenset[str]:
+    """Where the keys are that hosts sign with, and where those names lead for delegated domains."""
+    keyring = material.keyring_of(project)
+    keys = ((domain.name, keyring.signing_key(domain.name)) for domain in project.fleet.domains)
+    names = {f"{key.selector}._domainkey.{domain}" for domain, key in keys if key}
+    led = {target for domain in project.fleet.domains for name, target in delegation.led(domain) if name in names}
+    return frozenset(names | led)
