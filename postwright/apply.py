@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from postwright import material
-from postwright.dns import delegation, nameservers
+from postwright.dns import nameservers
 from postwright.dns import publish as dns
 from postwright.dns.canonical import txt_octets
+from postwright.dns.kinds import delegation
 from postwright.dns.records import zone_for
 from postwright.errors import DeployError, PostwrightError
 from postwright.hosts import runner

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from postwright.dns import delegation, dmarc, exchangers, mta_sts
+from postwright.dns.kinds import delegation, dmarc, exchangers, mta_sts
 from postwright.model import Cloudflare, Domain, Fleet
 
 

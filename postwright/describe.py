@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from postwright import material
-from postwright.dns import delegation, mta_sts, zonefile
+from postwright.dns import zonefile
+from postwright.dns.kinds import delegation, mta_sts
 from postwright.dns.providers import snippets
 from postwright.dns.records import Record, consents, desired, unmanaged_pointers, zone_for
 from postwright.files import content

@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 
 from postwright import certificates, secret
-from postwright.dns import delegation
+from postwright.dns.kinds import delegation
 from postwright.errors import UsageError
 from postwright.files import content
 from postwright.inventory import Project

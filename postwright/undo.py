@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from postwright import artefact, material
-from postwright.dns import delegation, publish
+from postwright.dns import publish
+from postwright.dns.kinds import delegation
 from postwright.dns.plan import DnsPlan
 from postwright.inventory import Project
 from postwright.publishing import ledger_of

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from scenario import SCENARIOS, fleet, keys
 
 from postwright.dns import publish
-from postwright.dns.providers import budget
+from postwright.dns.providers.cloudflare import budget
 from postwright.model.zones import Provider
 
 

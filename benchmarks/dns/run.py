@@ -20,7 +20,7 @@ from scenario import SCENARIOS, Scenario, fleet, keys, write_yaml
 from servers import CloudflareServer, DnsServer
 
 from postwright.dns import publish
-from postwright.dns.providers import budget
+from postwright.dns.providers.cloudflare import budget
 from postwright.model.zones import Provider
 
 HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from postwright.dns.providers import cloudflare_batches
+from postwright.dns.providers.cloudflare import batches as cloudflare_batches
 from postwright.dns.records import desired
 from postwright.keys.public import PublicKey
 from postwright.model import (

@@ -11,7 +11,7 @@ import testinfra.host
 
 from postwright.checks import ssh
 from postwright.checks.context import Told, told
-from postwright.dns import dmarc, senders
+from postwright.dns.kinds import dmarc, senders
 from postwright.inventory import Project
 from postwright.model import Domain, Fleet, Host
 from postwright.services import SERVICES

@@ -8,8 +8,9 @@ from postwright import material
 from postwright.apply import joined_text
 from postwright.checks.lookups import asked, found, spf_record
 from postwright.checks.unknown import UnknownError
-from postwright.dns import dmarc, propagation, senders, spf
+from postwright.dns import propagation, spf
 from postwright.dns.canonical import txt_octets
+from postwright.dns.kinds import dmarc, senders
 from postwright.dns.plan import DnsPlan
 from postwright.dns.propagation import Seen
 from postwright.dns.records import desired

@@ -13,8 +13,8 @@ from postwright import certificates
 from postwright.checks import smtp
 from postwright.checks.lookups import asked, asked_of_all, found, resolved
 from postwright.checks.unknown import UnknownError
-from postwright.dns import caa, delegation, dmarc, mta_sts, tls_reports, tlsa
 from postwright.dns.canonical import absent_from, same, txt_octets
+from postwright.dns.kinds import caa, delegation, dmarc, mta_sts, tls_reports, tlsa
 from postwright.inventory import Project
 from postwright.model import Address, Domain, Host
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from postwright.dns import dkim, merge_spf, spf
+from postwright.dns import spf
 from postwright.dns.canonical import absent_from, canonical, same
+from postwright.dns.kinds import dkim
 from postwright.dns.sides import Clash, Merged, Sides, Values
+from postwright.dns.spf import merge as merge_spf
 
 _NULL_MX = "0 ."
 

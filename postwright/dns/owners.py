@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from postwright.dns.delegation import asked
+from postwright.dns.kinds.delegation import asked
 from postwright.dns.nameservers import NoAnswerError, resolve
 from postwright.model import Fleet
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from postwright.dns import dkim, dmarc
 from postwright.dns.canonical import canonical
+from postwright.dns.kinds import dkim, dmarc
 from postwright.dns.records import Record
 from postwright.dns.seen import holds
 from postwright.errors import UnsafePlan

@@ -19,7 +19,7 @@ from postwright.dns.nameservers import NoAnswerError, ask, authoritative
 from postwright.dns.plan import DnsPlan, ZonePlan
 from postwright.dns.providers import Provider, provider_of
 from postwright.dns.records import Record, desired, released, zone_for
-from postwright.dns.spf_review import review
+from postwright.dns.spf.review import review
 from postwright.dns.writing import WORKERS, Step, write
 from postwright.errors import PostwrightError, ProviderError, UnsafePlan, UsageError
 from postwright.keys.public import PublicKey

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from postwright.dns import bimi, caa, delegation, dmarc, exchangers, mta_sts, names, parked, senders, tls_reports
-from postwright.dns import tlsa as certificates
-from postwright.dns.dmarc import consents
-from postwright.dns.names import unmanaged_pointers
+from postwright.dns.kinds import bimi, caa, delegation, dmarc, exchangers, mta_sts, names, parked, senders, tls_reports
+from postwright.dns.kinds import tlsa as certificates
+from postwright.dns.kinds.dmarc import consents
+from postwright.dns.kinds.names import unmanaged_pointers
 from postwright.dns.record import Record, sort_key, zone_for
 from postwright.keys.public import PublicKey
 from postwright.model import Fleet

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from postwright.dns import dkim
 from postwright.dns.canonical import absent_from
+from postwright.dns.kinds import dkim
 from postwright.dns.plan import Conflict, RRset
 from postwright.dns.record import Record
 from postwright.dns.sides import Merged

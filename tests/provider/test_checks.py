@@ -12,7 +12,7 @@ import pytest
 from support import PASSPHRASE, certificate
 
 from postwright.checks import run
-from postwright.dns import delegation
+from postwright.dns.kinds import delegation
 from postwright.inventory import Project
 from postwright.keys.keyring import Keyring
 from postwright.model import Bimi, Delegated, Dmarc, Domain, MtaSts

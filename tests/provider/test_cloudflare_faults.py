@@ -16,7 +16,7 @@ from provider.fake_cloudflare.scene import (
     refusal,
 )
 
-from postwright.dns.providers.cloudflare_api import Api
+from postwright.dns.providers.cloudflare.api import Api
 
 pytestmark = pytest.mark.backends("cloudflare")
 

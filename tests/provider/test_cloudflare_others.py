@@ -7,7 +7,7 @@ from provider.fake_cloudflare.scene import RECORDS, apart, fleet_with, fresh, op
 
 from postwright.dns.plan import Change
 from postwright.dns.providers import ZoneMoved, provider_of
-from postwright.dns.providers.cloudflare_api import Api
+from postwright.dns.providers.cloudflare.api import Api
 from postwright.errors import ProviderError
 from postwright.model import Zone
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from provider.fake_cloudflare.rules import Refusal, quoted, strings_of
 from provider.fake_cloudflare.scene import apart
 
-from postwright.dns.providers import budget
+from postwright.dns.providers.cloudflare import budget
 
 pytestmark = pytest.mark.backends("cloudflare")
 EXAMPLES = settings.default.max_examples if os.environ.get("HYPOTHESIS_PROFILE") else 15

@@ -13,7 +13,7 @@ import pytest
 from provider.cutting import LATE, POINTS, Proxy
 
 from postwright.dns import ledger
-from postwright.dns.providers import updates
+from postwright.dns.providers.rfc2136 import updates
 from postwright.errors import PostwrightError, ProviderError
 
 SPF = (b"v=spf1 include:_spf.example.net a:\xffodd -all",)

@@ -12,7 +12,8 @@ import requests
 
 from postwright.dns import publish
 from postwright.dns.plan import Change
-from postwright.dns.providers import ZoneMoved, octodns_plugins, provider_of
+from postwright.dns.providers import ZoneMoved, provider_of
+from postwright.dns.providers.octodns import plugins as octodns_plugins
 from postwright.dns.show import lines
 from postwright.errors import ProviderError, UnsafePlan, UsageError
 from postwright.model import SecretSource

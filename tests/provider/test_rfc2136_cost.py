@@ -11,7 +11,7 @@ import dns.query
 import pytest
 
 from postwright.dns.plan import Change
-from postwright.dns.providers import updates
+from postwright.dns.providers.rfc2136 import updates
 
 pytestmark = pytest.mark.backends("knot", "bind", "powerdns")
 

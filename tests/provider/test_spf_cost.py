@@ -3,10 +3,11 @@
 import pytest
 from provider.backends import free_port
 
-from postwright.dns import nameservers, spf, spf_ask
-from postwright.dns.spf_ask import Lookups
-from postwright.dns.spf_cost import UnansweredError, cost
-from postwright.dns.spf_verdict import examine
+from postwright.dns import nameservers, spf
+from postwright.dns.spf import ask as spf_ask
+from postwright.dns.spf.ask import Lookups
+from postwright.dns.spf.cost import UnansweredError, cost
+from postwright.dns.spf.verdict import examine
 from postwright.model import Zone
 
 pytestmark = pytest.mark.backends("knot", "bind", "powerdns")

@@ -2,8 +2,8 @@
 
 from threading import Thread
 
-from postwright.dns.providers import budget
-from postwright.dns.providers.budget import PATIENCE, WINDOW, Budget
+from postwright.dns.providers.cloudflare import budget
+from postwright.dns.providers.cloudflare.budget import PATIENCE, WINDOW, Budget
 
 
 class Time:

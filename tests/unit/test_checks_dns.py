@@ -11,7 +11,7 @@ from support import certificate, host_data, mail_fleet, project, write_private
 from postwright import certificates
 from postwright.checks import test_dns_policies as checks
 from postwright.checks.unknown import UnknownError
-from postwright.dns import mta_sts
+from postwright.dns.kinds import mta_sts
 
 POLICY = {"name": "example.com", "mta_sts": {"mode": "enforce"}}
 

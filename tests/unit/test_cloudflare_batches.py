@@ -1,9 +1,9 @@
 """Changes as batches: patched by id where a value is modified, packed into few calls, silent about what stays."""
 
 from postwright.dns.plan import Change
-from postwright.dns.providers import cloudflare_batches as batches
-from postwright.dns.providers.cloudflare_batches import Batch
-from postwright.dns.providers.cloudflare_records import Held
+from postwright.dns.providers.cloudflare import batches
+from postwright.dns.providers.cloudflare.batches import Batch
+from postwright.dns.providers.cloudflare.records import Held
 
 NAME = "example.com"
 

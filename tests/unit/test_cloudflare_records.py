@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postwright.dns.canonical import canonical, txt_octets, txt_rdata, txt_strings
-from postwright.dns.providers.cloudflare_records import fields, held, relevant, rrsets, txt_value, value_of
+from postwright.dns.providers.cloudflare.records import fields, held, relevant, rrsets, txt_value, value_of
 
 ZONE = "example.com"
 

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zone_in_memory import APEX, KEY, NOBODY, Memory, foreign_spf, other, spf_record
 
-from postwright.dns import spf, spf_join
+from postwright.dns import spf
 from postwright.dns.canonical import txt_octets
 from postwright.dns.plan import RRset
 from postwright.dns.record import Record
+from postwright.dns.spf import join as spf_join
 
 HOST, POLICY, STS = f"mail.{APEX}", f"_dmarc.{APEX}", f"mta-sts.{APEX}"
 FOREIGN_TTL = 777

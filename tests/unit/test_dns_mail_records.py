@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import another_host, host_data, mail_fleet, mail_host, project
 
-from postwright.dns import bimi, caa, delegation, dmarc, mta_sts, tls_reports
 from postwright.dns.canonical import canonical, same, txt_octets, txt_rdata
+from postwright.dns.kinds import bimi, caa, delegation, dmarc, mta_sts, tls_reports
 from postwright.dns.records import Record, consents, desired, released
 from postwright.dns.seen import holds
 from postwright.errors import InventoryError

@@ -4,9 +4,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from zone_in_memory import APEX, NOBODY, Memory, foreign_spf, other, spf_record, txt
 
-from postwright.dns import spf, spf_join
+from postwright.dns import spf
 from postwright.dns.canonical import txt_octets
 from postwright.dns.record import Record
+from postwright.dns.spf import join as spf_join
 
 
 @given(

@@ -5,8 +5,8 @@ import dns.rrset
 import pytest
 
 from postwright.dns.canonical import txt_rdata
-from postwright.dns.spf_cost import Cost, UnansweredError, cost
-from postwright.dns.spf_verdict import examine, notes
+from postwright.dns.spf.cost import Cost, UnansweredError, cost
+from postwright.dns.spf.verdict import examine, notes
 
 NAME = "example.com"
 

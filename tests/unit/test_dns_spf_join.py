@@ -2,8 +2,9 @@
 
 import pytest
 
-from postwright.dns import spf, spf_join
+from postwright.dns import spf
 from postwright.dns.canonical import txt_octets, txt_rdata
+from postwright.dns.spf import join as spf_join
 
 
 def rdata(text):

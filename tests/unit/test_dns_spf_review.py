@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from postwright.dns.plan import Change, DnsPlan, ZonePlan
-from postwright.dns.spf_review import review
+from postwright.dns.spf.review import review
 
 TREE = {f"i{number}.example": ('"v=spf1 a:x.example -all"',) for number in range(1, 7)} | {"x.example": ("192.0.2.9",)}
 FOREIGN = '"v=spf1 include:i1.example include:i2.example include:i3.example include:i4.example include:i5.example -all"'

@@ -7,7 +7,7 @@ import dns.rrset
 import dns.tsig
 
 from postwright.dns.plan import Change, RRset
-from postwright.dns.providers import answers, explain, updates
+from postwright.dns.providers.rfc2136 import answers, explain, updates
 
 KEY = dns.tsig.Key("k.", b"0123456789abcdef", "hmac-sha256.")
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from postwright.dns.providers.octodns_plugins import load
+from postwright.dns.providers.octodns.plugins import load
 from postwright.errors import UsageError
 from postwright.model import Octodns, SecretSource
 

@@ -6,7 +6,7 @@ from octodns.zone import Zone
 
 from postwright.dns.canonical import same
 from postwright.dns.plan import Change
-from postwright.dns.providers.octodns_records import Held, edit
+from postwright.dns.providers.octodns.records import Held, edit
 from postwright.errors import ProviderError
 
 KEY = '"v=DKIM1; h=sha256; k=rsa; s=email; p=' + "A" * 217 + '" "' + "A" * 175 + '"'

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from postwright.dns import tlsa
 from postwright.dns.canonical import by_tree
+from postwright.dns.kinds import tlsa
 from postwright.dns.records import desired
 from postwright.keys.public import PublicKey
 from postwright.model import Domain, Fleet

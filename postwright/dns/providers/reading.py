@@ -14,7 +14,7 @@ import dns.message
 
 from postwright.dns.canonical import same
 from postwright.dns.plan import Change, RRset
-from postwright.dns.providers import answers
+from postwright.dns.providers.rfc2136 import answers
 
 
 @dataclass(frozen=True)

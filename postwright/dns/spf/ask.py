@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from dns.exception import DNSException
 
 from postwright.dns.nameservers import NameServer, NoAnswerError, ask, authoritative, resolve
-from postwright.dns.spf_cost import UnansweredError
+from postwright.dns.spf.cost import UnansweredError
 from postwright.model import Fleet, Zone
 
 _ALIASES = 8  # a chain longer than that is a loop

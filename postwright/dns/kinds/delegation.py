@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from postwright.dns import dkim, dmarc, exchangers, senders
+from postwright.dns.kinds import dkim, dmarc, exchangers, senders
 from postwright.dns.record import Record, made
 from postwright.errors import InventoryError
 from postwright.keys.public import PublicKey

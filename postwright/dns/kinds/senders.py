@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from postwright.dns import spf
-from postwright.dns.names import addresses
+from postwright.dns.kinds.names import addresses
 from postwright.dns.record import Record, made
 from postwright.model import Domain, Fleet, IPAddress
 

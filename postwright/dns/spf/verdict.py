@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from postwright.dns.spf_cost import ANSWER_OCTETS, LOOKUPS, TEXT_OCTETS, VOIDS, Ask, Cost, cost, planned
+from postwright.dns.spf.cost import ANSWER_OCTETS, LOOKUPS, TEXT_OCTETS, VOIDS, Ask, Cost, cost, planned
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from hashlib import sha256
 
-from postwright.dns import exchangers
 from postwright.dns.canonical import txt_rdata
+from postwright.dns.kinds import exchangers
 from postwright.dns.record import Record, made
 from postwright.model import Domain, Fleet
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from postwright.dns.canonical import txt_octets, txt_rdata
+from postwright.dns.kinds.uris import report_uri
 from postwright.dns.record import Record, made
-from postwright.dns.uris import report_uri
 from postwright.model import Dmarc, Domain, Fleet
 
 AUTHORISATION = txt_rdata([b"v=DMARC1"])

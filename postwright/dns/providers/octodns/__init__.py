@@ -18,9 +18,9 @@ from typing import Any
 
 from postwright.dns.plan import Change, RRset
 from postwright.dns.providers import ZoneMoved
-from postwright.dns.providers.octodns_plugins import Plugin, load
-from postwright.dns.providers.octodns_proof import Proof
-from postwright.dns.providers.octodns_records import Held, edit, key_of, rrset_of
+from postwright.dns.providers.octodns.plugins import Plugin, load
+from postwright.dns.providers.octodns.proof import Proof
+from postwright.dns.providers.octodns.records import Held, edit, key_of, rrset_of
 from postwright.dns.providers.reading import first_moved, is_old, keyed
 from postwright.errors import ProviderError
 from postwright.model import Fleet, Octodns

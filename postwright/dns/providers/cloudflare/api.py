@@ -15,9 +15,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from postwright.dns.providers import ZoneMoved
-from postwright.dns.providers import cloudflare_explain as explain
-from postwright.dns.providers.budget import WINDOW, Budget, shared
-from postwright.dns.providers.cloudflare_batches import Batch
+from postwright.dns.providers.cloudflare import explain
+from postwright.dns.providers.cloudflare.batches import Batch
+from postwright.dns.providers.cloudflare.budget import WINDOW, Budget, shared
 from postwright.errors import ProviderError
 from postwright.model import Cloudflare
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from postwright.dns.canonical import txt_rdata
+from postwright.dns.kinds.uris import report_uri
 from postwright.dns.record import Record, made
-from postwright.dns.uris import report_uri
 from postwright.model import Fleet
 
 

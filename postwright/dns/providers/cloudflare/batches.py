@@ -14,7 +14,7 @@ from typing import Any
 from postwright.dns import spf
 from postwright.dns.canonical import canonical
 from postwright.dns.plan import Change
-from postwright.dns.providers.cloudflare_records import MARK, Held, fields
+from postwright.dns.providers.cloudflare.records import MARK, Held, fields
 
 Operation = dict[str, Any]
 _COMMENT_LENGTH = 100  # on Free plans (developers.cloudflare.com/dns, Record attributes)

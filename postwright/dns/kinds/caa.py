@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Iterator
 
-from postwright.dns.names import addresses
+from postwright.dns.kinds.names import addresses
 from postwright.dns.record import Record, made
 from postwright.model import Fleet
 

@@ -19,12 +19,13 @@ from typing import Any
 from postwright import secret
 from postwright.dns.canonical import same
 from postwright.dns.plan import Change, RRset
-from postwright.dns.providers import ZoneMoved, cloudflare_batches, turns
-from postwright.dns.providers.cloudflare_api import Api
-from postwright.dns.providers.cloudflare_explain import MAY_HAVE_LANDED
-from postwright.dns.providers.cloudflare_listing import whole
-from postwright.dns.providers.cloudflare_records import Held, Key, name_of, relevant, rrsets
-from postwright.dns.providers.cloudflare_zones import ZoneIds
+from postwright.dns.providers import ZoneMoved, turns
+from postwright.dns.providers.cloudflare import batches as cloudflare_batches
+from postwright.dns.providers.cloudflare.api import Api
+from postwright.dns.providers.cloudflare.explain import MAY_HAVE_LANDED
+from postwright.dns.providers.cloudflare.listing import whole
+from postwright.dns.providers.cloudflare.records import Held, Key, name_of, relevant, rrsets
+from postwright.dns.providers.cloudflare.zones import ZoneIds
 from postwright.errors import ProviderError, UsageError
 from postwright.model import Cloudflare, Fleet
 

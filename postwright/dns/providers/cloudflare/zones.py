@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from postwright.dns.providers.cloudflare_api import Api
-from postwright.dns.providers.cloudflare_listing import shape, whole
+from postwright.dns.providers.cloudflare.api import Api
+from postwright.dns.providers.cloudflare.listing import shape, whole
 from postwright.errors import ProviderError
 
 Json = dict[str, Any]

@@ -24,7 +24,8 @@ import dns.tsig
 
 from postwright import secret
 from postwright.dns.plan import Change, RRset
-from postwright.dns.providers import OutcomeUnknown, ZoneMoved, answers, explain, updates
+from postwright.dns.providers import OutcomeUnknown, ZoneMoved
+from postwright.dns.providers.rfc2136 import answers, explain, updates
 from postwright.errors import ProviderError, UsageError
 from postwright.model import Rfc2136
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postwright.dns import dmarc, spf
+from postwright.dns import spf
 from postwright.dns.canonical import txt_rdata
-from postwright.dns.exchangers import NULL_MX
+from postwright.dns.kinds import dmarc
+from postwright.dns.kinds.exchangers import NULL_MX
 from postwright.dns.record import Record, made
 from postwright.model import Dmarc, Fleet
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from postwright.dns import spf
 from postwright.dns.plan import ZonePlan
-from postwright.dns.spf_ask import Lookups
-from postwright.dns.spf_cost import Ask
-from postwright.dns.spf_verdict import Verdict, examine
+from postwright.dns.spf.ask import Lookups
+from postwright.dns.spf.cost import Ask
+from postwright.dns.spf.verdict import Verdict, examine
 from postwright.model import Fleet
 
 _WORKERS = 8

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from postwright.dns import spf, spf_join
+from postwright.dns import spf
 from postwright.dns.canonical import same
 from postwright.dns.sides import Clash, Merged, Sides, Values
+from postwright.dns.spf import join as spf_join
 
 _NOBODY = ("-all",)  # the whole record of a domain that sends no mail
 
