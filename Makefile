@@ -6,7 +6,7 @@ BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-servers lint format golden docs bench-dns clean
+.PHONY: help demo test test-unit test-servers test-nightly lint format golden docs bench-dns clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -29,13 +29,18 @@ demo: $(BIN)/postwright  ## the main job on real hosts of this machine; KEEP=1 l
 
 test: $(BIN)/pytest-ready test-servers  ## all tests; those on real hosts need root on Linux
 	@$(SUDO) $(BIN)/python -m postwright.lab.require --install
-	$(SUDO) $(BIN)/python -m pytest
+	$(SUDO) $(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/cli tests/provider tests/packaging
+	$(SUDO) $(BIN)/python -m pytest tests/lab
 
 test-servers:    # real name servers for the provider tests, installed without being started
 	@sh tests/provider/install.sh
 
 test-unit: $(BIN)/pytest-ready  ## the tests that need neither root nor servers
 	$(BIN)/python -m pytest tests/unit tests/cli
+
+test-nightly: $(BIN)/pytest-ready  ## the property tests with 10,000 examples each; half an hour
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/unit/test_dns_foreign_values.py tests/unit/test_dns_merge_spf.py \
+	    tests/unit/test_dns_spf_join.py tests/provider/test_cloudflare_property.py
 
 lint: $(BIN)/pytest-ready  ## what CI would complain about
 	$(BIN)/ruff check

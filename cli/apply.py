@@ -109,7 +109,7 @@ def _agreed(
     if not options.json:
         print_plan(plan, whole=bool(options.verbose))
     if saved:
-        artefact.require_same(saved, plan)
+        artefact.require_same(saved, plan, project.inventory)
     plan.require_safe(force=terms.force)
     if not plan.is_empty and ask:
         click.confirm("Apply this?", abort=True, err=True)

@@ -53,7 +53,7 @@ def init(
     click.echo(
         "\nNext:\n"
         f"  1. read {directory / 'inventories/production.py'}: host, addresses, name server\n"
-        "  2. give your name server the TSIG key of secrets/tsig (docs/dns.md has its configuration)\n"
+        "  2. set up who publishes DNS: `postwright show providers` prints how\n"
         "  3. put the host's certificate in place of the self-signed one\n"
         "  4. postwright check && postwright plan"
     )

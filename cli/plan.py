@@ -42,7 +42,7 @@ def plan(
     found = apply.make_plan(project, progress.phase, Terms(adopt=adopt, consolidate=consolidate))
     progress.done()
     if out:
-        artefact.save(out, artefact.SavedPlan(project.inventory.name, artefact.now(), adopt, consolidate, found))
+        artefact.save(out, artefact.SavedPlan(str(project.inventory), artefact.now(), adopt, consolidate, found))
     if options.json:
         output.document(found.to_json())
     else:

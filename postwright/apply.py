@@ -14,10 +14,10 @@ from typing import Any
 
 from postwright import material
 from postwright.dns import nameservers
-from postwright.dns import publish as dns
 from postwright.dns.canonical import txt_octets
 from postwright.dns.kinds import delegation
 from postwright.dns.records import zone_for
+from postwright.dns.writing import listed
 from postwright.errors import DeployError, PostwrightError
 from postwright.hosts import runner
 from postwright.hosts.bundles import planned_selector
@@ -25,7 +25,7 @@ from postwright.inventory import Project
 from postwright.locks import project_lock
 from postwright.plan import FleetPlan, NewKey
 from postwright.proof import Signature, prove_signing
-from postwright.publishing import Phase, Terms, await_caches, dns_plan, ledger_of, publish, waiting
+from postwright.publishing import Phase, Terms, await_caches, dns_plan, publish, retract, waiting
 
 
 @dataclass
@@ -47,8 +47,8 @@ class Landed:
 
     def told(self) -> str:
         """One line for an operator whose run ended early."""
-        parts = [f"new keys for {', '.join(self.keys)}"] if self.keys else []
-        parts += [f"DNS of {', '.join(self.zones)}"] if self.zones else []
+        parts = [f"new keys for {listed(self.keys)}"] if self.keys else []
+        parts += [f"DNS of {listed(tuple(self.zones))}"] if self.zones else []
         parts += [f"host {host}: {', '.join(steps)}" for host, steps in self.hosts.items() if steps]
         return "; ".join(parts) or "nothing"
 
@@ -124,9 +124,7 @@ def apply(
             phase("proving that every host signs")
             landed.proven = prove_signing(project, _key_in_dns(project), tuple(fresh))
             unproven.unlink(missing_ok=True)
-        if any(zone.subtractive for zone in plan.zones):
-            phase("removing what DNS no longer needs")
-            dns.apply_subtractive(plan, project.fleet, project.base, ledger_of(project), landed.zone)
+        retract(project, plan, phase, landed.zone)
     return landed
 
 

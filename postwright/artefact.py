@@ -26,7 +26,7 @@ _PLAN = TypeAdapter(FleetPlan)
 
 @dataclass(frozen=True)
 class SavedPlan:
-    """A plan with what it was made with: the inventory's name, and the flags that decide what is allowed."""
+    """A plan with what it was made with: the inventory's path, and the flags that decide what is allowed."""
 
     inventory: str
     made: str
@@ -58,8 +58,15 @@ def load(path: Path) -> SavedPlan:
         ) from None
 
 
-def require_same(saved: SavedPlan, fresh: FleetPlan) -> None:
-    """UnsafePlan, with what differs, if the world or the inventory is no longer what the saved plan was made from."""
+def require_same(saved: SavedPlan, fresh: FleetPlan, inventory: Path) -> None:
+    """UnsafePlan, with what differs, if the world or the inventory is no longer what the saved plan was made from.
+
+    UsageError if it was made from another inventory: what is right for one fleet may look right for another.
+    """
+    if saved.inventory != str(inventory):
+        raise UsageError(
+            f"the plan is of {saved.inventory}, not of {inventory}; name that one with -i, or make a plan anew"
+        )
     before, now = _parts(saved.plan), _parts(fresh)
     differing = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if differing:

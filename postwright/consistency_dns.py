@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from postwright.dns.kinds import delegation, dmarc, exchangers, mta_sts
 from postwright.model import Cloudflare, Domain, Fleet
 
+_LEAST_TTL = 30  # seconds; what Cloudflare's Enterprise plans take, others 60
+
 
 def domains(fleet: Fleet) -> Iterator[tuple[str, Domain]]:
     """Every domain with the key path it stands at."""
@@ -77,6 +79,28 @@ def _mta_sts(fleet: Fleet) -> Iterator[str]:
                     yield f"{place}.mta_sts.mx: {host.fqdn}, an MX of the domain, is not among them; add it, or leave mx out"
 
 
+def _policy_hosts(fleet: Fleet) -> Iterator[str]:
+    for place, domain in domains(fleet):
+        if domain.mta_sts and domain.mta_sts.policy_host == mta_sts.policy_name(domain):
+            yield (
+                f"{place}.mta_sts.policy_host: {domain.mta_sts.policy_host} would be a CNAME to itself; name the web server it "
+                "leads to, or leave policy_host out"
+            )
+
+
+def _takes_no_mail(fleet: Fleet) -> Iterator[str]:
+    """Mail to us and reports, sent where the inventory itself says that nobody takes mail."""
+    null = {*fleet.parked, *(domain.name for domain in fleet.domains if domain.mx == "null")}
+    wanted = [("mail_fleet.postmaster", fleet.postmaster)]
+    for place, domain in domains(fleet):
+        reports = (domain.dmarc.aggregate_reports, domain.dmarc.failure_reports)
+        wanted += [(f"{place}.dmarc", address) for listed in reports for address in listed]
+        wanted += [(f"{place}.tls_reports", target) for target in domain.tls_reports if "@" in target]
+    for place, address in wanted:
+        if address.rpartition("@")[2] in null:
+            yield f"{place}: {address} is at a domain that takes no mail; name an address that does"
+
+
 def _bimi(fleet: Fleet) -> Iterator[str]:
     """Receivers show no logo of a domain whose policy lets others use its name."""
     for place, domain in domains(fleet):
@@ -98,6 +122,16 @@ def _zone_ids(fleet: Fleet) -> Iterator[str]:
                 f"mail_fleet.zones[{position}] ({zone.name}).zone_id: is Cloudflare's, and provider {zone.provider!r} is of "
                 f"kind {provider.kind}; take it out, or mend the provider"
             )
+
+
+def _cloudflare_zones(fleet: Fleet) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for position, zone in enumerate(fleet.zones):
+        place = f"mail_fleet.zones[{position}] ({zone.name})"
+        if zone.zone_id and first.setdefault(zone.zone_id, zone.name) != zone.name:
+            yield f"{place}.zone_id: is that of {first[zone.zone_id]} already; copy each zone's own from its overview page"
+        if isinstance(fleet.providers.get(zone.provider), Cloudflare) and zone.ttl < _LEAST_TTL:
+            yield f"{place}.ttl: is {zone.ttl}, and Cloudflare takes none below {_LEAST_TTL}; set 60 to 86400"
 
 
 @dataclass(frozen=True)
@@ -157,6 +191,9 @@ CHECKS: dict[Callable[[Fleet], Iterator[str]], set[str]] = {
     _bounces: {"hosts", "postmaster"},
     _mta_sts: {"hosts"},
     _bimi: set(),
+    _policy_hosts: set(),
+    _takes_no_mail: {"postmaster"},
     _zone_ids: {"providers"},
+    _cloudflare_zones: {"providers"},
     _names_taken: set(),
 }

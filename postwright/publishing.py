@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -13,7 +13,7 @@ from postwright.dns import caches, nameservers, owners, propagation
 from postwright.dns import publish as service
 from postwright.dns.plan import DnsPlan
 from postwright.dns.providers import ZoneMoved
-from postwright.dns.records import zone_for
+from postwright.dns.records import Record, zone_for
 from postwright.errors import ProviderError, UnsafePlan
 from postwright.hosts.bundles import planned_selector
 from postwright.inventory import Project
@@ -90,22 +90,45 @@ def publish(
         plan = dns_plan(project, terms)
         _require_agreed(plan, expected)
         FleetPlan((), plan, ()).require_safe(force=terms.force)
-        _keep(project, plan, terms)
+        kept = _keep(project, plan, terms)
+        landed: list[str] = []
         try:
-            service.apply_additive(plan, project.fleet, project.base, ledger_of(project), written)
+            service.apply_additive(plan, project.fleet, project.base, ledger_of(project), _both(landed.append, written))
             break
         except ZoneMoved:
+            if kept and not landed:
+                kept.unlink(missing_ok=True)  # nothing of it to undo
             if attempt == _TRIES:
                 raise
     phase("waiting until every name server shows it")
-    seen = propagation.wait_until_seen(project.fleet, plan.due_before_hosts, SECONDS_TO_BE_SEEN)
+    _await_servers(project, plan.due_before_hosts, phase, "hosts were not touched")
+    return plan
+
+
+def retract(project: Project, plan: DnsPlan, phase: Phase, written: Callable[[str], None]) -> None:
+    """Take away what nobody needs any more and publish what must first be true, and wait until the world can see it."""
+    if any(zone.subtractive for zone in plan.zones):
+        phase("removing what DNS no longer needs")
+        service.apply_subtractive(plan, project.fleet, project.base, ledger_of(project), written)
+        late = {(change.name, change.type) for zone in plan.zones for change in zone.subtractive}
+        records = [it for zone in plan.zones for it in zone.desired if (it.name, it.type) in late]
+        _await_servers(project, records, phase, "all else is done")
+
+
+def _await_servers(project: Project, records: Sequence[Record], phase: Phase, otherwise: str) -> None:
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            phase(text)
+
+    seen = propagation.wait_until_seen(project.fleet, records, SECONDS_TO_BE_SEEN, tell)
     if seen.state != "ok":
         lines = "\n".join(f"  {problem}" for problem in seen.problems)
-        msg = (
-            f"not every name server shows the new records after {SECONDS_TO_BE_SEEN} s; hosts were not touched\n{lines}"
+        raise ProviderError(
+            f"not every name server shows the new records after {SECONDS_TO_BE_SEEN} s; {otherwise}\n{lines}"
         )
-        raise ProviderError(msg)
-    return plan
 
 
 def _require_agreed(plan: DnsPlan, expected: FleetPlan) -> None:
@@ -117,13 +140,24 @@ def _require_agreed(plan: DnsPlan, expected: FleetPlan) -> None:
         )
 
 
-def _keep(project: Project, plan: DnsPlan, terms: Terms) -> None:
-    """For undo: what is about to be written, with what was there."""
-    if any(zone.net for zone in plan.zones):
-        saved = artefact.SavedPlan(
-            project.inventory.name, artefact.now(), terms.adopt, terms.consolidate, FleetPlan((), plan, ())
-        )
-        artefact.keep(project.base, saved)
+def _both(*calls: Callable[[str], None]) -> Callable[[str], None]:
+    def call(zone: str) -> None:
+        for each in calls:
+            each(zone)
+
+    return call
+
+
+def _keep(project: Project, plan: DnsPlan, terms: Terms) -> Path | None:
+    """For undo: what is about to be written, with what was there; None if that is nothing."""
+    zones = tuple(zone for zone in plan.zones if zone.net)
+    if not zones:
+        return None
+    written = FleetPlan((), DnsPlan(zones), ())
+    return artefact.keep(
+        project.base,
+        artefact.SavedPlan(str(project.inventory), artefact.now(), terms.adopt, terms.consolidate, written),
+    )
 
 
 def await_caches(project: Project, plan: DnsPlan, phase: Phase, *, settle: bool) -> None:

@@ -33,7 +33,7 @@ def described(place: str, detail: Mapping[str, Any], keys: Mapping[Any, str]) ->
         return f"{path}: {_expected(detail['type'])}, is a {type(detail['input']).__name__}; see inventories/example.py"
     if detail["type"] == "value_error":
         return f"{path}: {detail['msg'].removeprefix('Value error, '):.{_LONGEST}}"
-    shown = "" if _SECRET_KEYS & set(map(str, steps)) else _shown(detail["input"])
+    shown = "" if detail["type"] == "kind" or _SECRET_KEYS & set(map(str, steps)) else _shown(detail["input"])
     return f"{path}: {_lower(detail['msg'])}{shown}; mend the value"
 
 

@@ -5,14 +5,17 @@ Usage: ours.py SCENARIO POLICY CONFIG.json DIRECTORY; CONFIG is what the invento
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from measured import count_messages, report, timed
+from dns.message import Message
+from measured import count, count_messages, report, timed
 from pydantic import TypeAdapter
 from scenario import SCENARIOS, fleet, keys
 
 from postwright.dns import publish
 from postwright.dns.providers.cloudflare import budget
+from postwright.dns.providers.rfc2136.connection import Connection
 from postwright.model.zones import Provider
 
 
@@ -23,6 +26,7 @@ def main(name: str, policy: str, config: str, directory: str) -> None:
     wanted, public = fleet(scenario, provider, policy), keys(scenario)
     budget.Budget.take = lambda _: None  # calls are counted, not waited for; octoDNS has no budget at all
     count_messages()
+    count_exchanges()
     phases: dict[str, float] = {}
     with timed(phases, "plan"):
         plan = publish.plan(wanted, public, place, place / "ledger")
@@ -31,6 +35,17 @@ def main(name: str, policy: str, config: str, directory: str) -> None:
         publish.apply_subtractive(plan, wanted, place, place / "ledger")
     phases["changes"] = sum(len(zone.steps) for zone in plan.zones)
     report(phases, ("postwright", "dnspython", "cloudflare"))
+
+
+def count_exchanges() -> None:
+    """Of our own connection: all that are under way at once are waited for once."""
+    at_once = Connection._at_once  # noqa: SLF001 - where messages leave
+
+    def counted(connection: Connection, messages: Sequence[Message]) -> list[Message]:
+        count(messages)
+        return at_once(connection, messages)
+
+    Connection._at_once = counted  # type: ignore[method-assign]  # noqa: SLF001
 
 
 if __name__ == "__main__":

@@ -114,8 +114,8 @@ def table(rows: list[Row]) -> str:
         "",
         f"Made by `make bench-dns` on {datetime.now(UTC):%Y-%m-%d}: {machine}. {_versions(rows)}.",
         "",
-        "| zones | server | tool | calls | changes | seconds | peak MB |",
-        "|---|---|---|---|---|---|---|",
+        "| zones | server | tool | calls | round trips | changes | seconds | peak MB |",
+        "|---|---|---|---|---|---|---|---|",
         *map(_line, rows),
         "",
         *NOTES,
@@ -126,14 +126,16 @@ def table(rows: list[Row]) -> str:
 NOTES = f"""
 - The change: the DMARC policy of each domain, one value of one TXT record. Both tools began with the same zones, and
   postwright's plan was empty after each.
-- Seconds are without the start of Python and imports. They are of loopback, where a round trip costs nothing: over a
-  network, add one round trip for each call that waits for the one before it.
-- postwright plans, reads again what it is about to change, writes on condition and reads back. octoDNS
-  (`Manager.sync`) plans and writes. It owns whole zones, so it is told of all records; reading that is shown apart,
-  summed over threads.
+- Seconds are without the start of Python and imports. They are of loopback, where a round trip costs nothing.
+- Round trips: how often a tool waited for answers (postwright sends the queries of a zone all at once), and the TCP
+  connections it opened. A zone transfer counts as one, however long it is. Over a network each costs its time, shared
+  among the zones at work; TLS adds to each connection.
+- What safety costs: postwright plans, writes on condition and reads back; through Cloudflare, which knows no
+  conditions, it also reads again right before. octoDNS (`Manager.sync`) plans and writes. It owns whole zones, so it
+  is told of all records; reading that is shown apart, summed over threads.
 - Both work on {WORKERS} zones at a time. octoDNS runs with its defaults otherwise, but for page rules, which are off.
-- Knot's `tcp-io-timeout` is 60 s here. With its default of 0.5 s it cut octoDNS's zone transfer off now and then,
-  because dnspython parses more slowly than Knot sends.
+- Knot's `tcp-io-timeout` is 60 s here. octoDNS's transfer ended early in some runs with the default of 0.5 s; with
+  60 s it did not. The cause was not looked into further.
 - Cloudflare is a local server with its documented rules, written in Python: its own time is in both. postwright's limit
   on calls was off; where there are more than {ALLOWED:,}, the real API takes at least the time in brackets.
 """.splitlines()[1:]
@@ -147,7 +149,9 @@ def _line(row: Row) -> str:
     seconds = ", ".join(f"{phase} {value:.1f}" for phase, value in phases.items())
     windows = (sum(row["calls"].values()) - 1) // ALLOWED
     wait = f" ({windows * WINDOW:,} s)" if row["calls"] and windows > 0 else ""
-    cells = (row["scenario"], row["server"], row["tool"], calls + wait, changes, seconds, f"{row['megabytes']:.0f}")
+    trips = f"{row['waits'] + sum(row['calls'].values()):,}"
+    memory = f"{row['megabytes']:.0f}"
+    cells = (row["scenario"], row["server"], row["tool"], calls + wait, trips, changes, seconds, memory)
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -80,7 +80,9 @@ def test_no_open_relay(mx_host: Host) -> None:
     with smtp.connected(mx_host, smtplib.SMTP, 25) as client:
         client.ehlo()
         client.mail("postmaster@example.com")
-        _assert_refused(client.rcpt("someone@example.net"))
+        code, said = client.rcpt("someone@example.net")
+
+    assert code >= 400, f"the recipient was taken: {code} {said.decode(errors='replace')}"
 
 
 def test_login_cannot_use_foreign_sender(submission_host: Host, trust: ssl.SSLContext, project: Project) -> None:

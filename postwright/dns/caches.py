@@ -24,16 +24,17 @@ def stale_for(plan: DnsPlan, negative_ttl: Callable[[str], int]) -> int:
 
 
 def certificate_wait(plan: DnsPlan) -> int:
-    """Seconds hosts must wait before they use a new certificate: senders hold the old TLSA that long (RFC 7672 §8.1).
+    """Seconds hosts must wait before they use another certificate: senders hold the old TLSA that long (RFC 7672 §8.1).
 
-    Both values stand side by side until the old one is removed, so this is known after a crash as well.
+    Old and new stand side by side until the old one is removed, so this is known after a crash as well. Where none is wanted
+    any more it is removed before the hosts change.
     """
     return max(
         (
             change.old_ttl or 0
             for zone in plan.zones
             for change in (*zone.additive, *zone.subtractive)
-            if change.type == "TLSA" and change.old and change.new and (change.gains or change.losses)
+            if change.type == "TLSA" and change.old and (change.gains or change.losses)
         ),
         default=0,
     )

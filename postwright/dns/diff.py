@@ -15,6 +15,7 @@ from postwright.dns.plan import Change, Conflict, RRset, ZonePlan
 from postwright.dns.record import Record
 from postwright.dns.sides import Clash, Merged, Sides
 from postwright.dns.spot import BESIDE_CNAME, Group, Spot, spots
+from postwright.dns.waves import targets
 
 _ADDRESSES = frozenset({"A", "AAAA"})
 Key = tuple[str, str]  # name, type
@@ -65,7 +66,8 @@ def diff(zone: str, three: Three) -> ZonePlan:
                 ours += [Record(group.name, group.type, ttl, value, group.shared) for value in merged.ours]
     # An address comes before what points to it and goes after it: BIND refuses an MX to a name in its zone without one.
     # Where a CNAME and something else take turns at a name, the one must be gone before the other comes.
-    additive.sort(key=lambda change: (bool(change.new), change.type not in _ADDRESSES))
+    # What leads to a name of the zone comes last, for the messages of a step land one after the other.
+    additive.sort(key=lambda change: (bool(change.new), change.type not in _ADDRESSES, any(targets(change))))
     subtractive.sort(key=lambda change: (not change.old, change.type in _ADDRESSES))
     return ZonePlan(zone, tuple(additive), tuple(subtractive), tuple(conflicts), three.base, tuple(ours), three.desired)
 

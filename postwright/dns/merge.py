@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from postwright.dns import spf
 from postwright.dns.canonical import absent_from, canonical, same
-from postwright.dns.kinds import dkim
+from postwright.dns.kinds import dkim, dmarc
 from postwright.dns.sides import Clash, Merged, Sides, Values
 from postwright.dns.spf import merge as merge_spf
 
@@ -28,7 +28,7 @@ def merge(sides: Sides) -> Merged | Clash:
         case "MX":
             return _mx(sides)
         case _:
-            return _by_value(sides)
+            return _beside_others(sides)
 
 
 def _exclusive(sides: Sides) -> Merged | Clash:
@@ -45,6 +45,10 @@ def _early(sides: Sides, after: Values) -> Values:
     so they are swapped: a key early, because the host will sign with it; a policy late, when the mail is fit for it. A
     CNAME cannot be two either, and is swapped early: what it leads to is published by then, and hosts may need it.
     """
+    if sides.type == "TLSA" and not (sides.live and after):
+        return ()  # a first one when the host has the key, the last one gone before it may have another
+    if after and not sides.live and sides.name.startswith("_dmarc.") and dmarc.lowered(after[0], ""):
+        return ()  # a first strict policy, when the mail is fit for it
     if not sides.live or not after:
         return sides.live or after
     if sides.type == "TXT":
@@ -60,6 +64,16 @@ def _by_value(sides: Sides) -> Merged:
     middle = (*sides.live, *absent_from(sides.desired, sides.live, sides.type))
     after = tuple(value for value in middle if canonical(sides.type, value) not in gone)
     return Merged(middle, after, sides.desired, alone=not sides.foreign)
+
+
+def _beside_others(sides: Sides) -> Merged:
+    """As ``_by_value``, but what somebody else wrote before us stays his, even if we want the very same.
+
+    A CAA that admits an authority does not say who needs it: it must not go when it is we who no longer do.
+    """
+    theirs = absent_from(sides.live, sides.base, sides.type)
+    ours = absent_from(sides.desired, theirs, sides.type)
+    return replace(_by_value(sides), ours=ours, alone=not theirs)
 
 
 def _mx(sides: Sides) -> Merged | Clash:

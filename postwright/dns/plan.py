@@ -11,7 +11,7 @@ while a DMARC policy or a null MX is swapped in the second, for both demand some
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -110,6 +110,14 @@ class Change:
         return dmarc.lowered(*(values[0] if len(values) == 1 else "" for values in (self.old, self.new)))
 
 
+def by_rrset(changes: Iterable[Change]) -> dict[tuple[str, str], list[Change]]:
+    """The changes of each RRset, by (name, type), in their order."""
+    found: dict[tuple[str, str], list[Change]] = {}
+    for change in changes:
+        found.setdefault((change.name, change.type), []).append(change)
+    return found
+
+
 @dataclass(frozen=True)
 class Conflict:
     """An RRset that is not touched: what is there, what we last wrote, what we want, why not and what to do."""
@@ -162,8 +170,9 @@ class ZonePlan:
 
         Of two plans made one after the other the second may do less, for part of the first has landed.
         """
+        said = by_rrset(agreed.steps)
         for change in self.net:
-            same = [it for it in agreed.steps if (it.name, it.type) == (change.name, change.type)]
+            same = said.get((change.name, change.type), [])
             gains = {value for it in same for value in it.gains}
             losses = {value for it in same for value in it.losses}
             retimed = change.retimed and change.ttl not in {it.ttl for it in same}
@@ -182,8 +191,9 @@ class ZonePlan:
 
     def unsafe_reasons(self) -> Iterator[str]:
         """Why this needs --force."""
-        deletes = [change for change in self.net if not change.new]
-        ours = {(record.name, record.type) for record in self.base}
+        ours, kept = ({(record.name, record.type) for record in side} for side in (self.base, self.ours))
+        lost = ours - kept  # RRsets we have nothing in any more, though strangers may stay in them
+        deletes = [it for it in self.net if not it.new or (it.losses and (it.name, it.type) in lost)]
         if deletes and len(deletes) >= len(ours):
             yield f"zone {self.zone}: everything of ours would be deleted ({len(deletes)} RRsets)"
         elif len(deletes) > MANY_DELETES and len(deletes) > DELETE_SHARE * len(ours):

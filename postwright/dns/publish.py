@@ -7,7 +7,7 @@ written to a zone that the plan does not name.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from postwright.dns.plan import DnsPlan, ZonePlan
 from postwright.dns.providers import Provider, provider_of
 from postwright.dns.records import Record, desired, released, zone_for
 from postwright.dns.spf.review import review
+from postwright.dns.waves import leaders
 from postwright.dns.writing import WORKERS, Step, write
 from postwright.errors import PostwrightError, ProviderError, UnsafePlan, UsageError
 from postwright.keys.public import PublicKey
@@ -51,15 +52,20 @@ def plan(
     for record in desired(fleet, keys, tlsa):
         by_zone[zone_for(fleet, record.name).name].append(record)
 
+    gone = released(fleet)
+
     def look(zone: str) -> ZonePlan:
         base = ledger.read(ledger_dir, zone)
         ours = tuple(_fit(fleet, zone, by_zone[zone]))
         live = providers[zone].read(zone, wanted(base, ours))
         looked(zone)
-        return diff(zone, Three(base, live, ours, released(fleet), adopt, consolidate))
+        return diff(zone, Three(base, live, ours, gone, adopt, consolidate))
 
     strays = [zone for zone in ledger.zones(ledger_dir) if zone not in providers and ledger.read(ledger_dir, zone)]
-    zones, warnings = review(fleet, _all([partial(look, zone) for zone in providers]))
+    left = [record for zone in strays for record in ledger.read(ledger_dir, zone)]
+    if gone:
+        left += [it for zone in providers for it in ledger.read(ledger_dir, zone) if (it.name, it.type) in gone]
+    zones, warnings = review(fleet, _all([partial(look, zone) for zone in providers]), left)
     return DnsPlan(tuple(zones), (*(_stray(ledger_dir, zone) for zone in strays), *warnings))
 
 
@@ -77,7 +83,8 @@ def _is_signed(fleet: Fleet, zone: str) -> bool:
     except NoAnswerError as error:
         notes = (*notes, str(error))
     hint = 'set "tlsa": False in mail_fleet, or mend the way to its servers'
-    raise ProviderError(f"zone {zone}: whether it is signed is unknown ({'; '.join(notes)}); {hint}")
+    reason = "; ".join(note.removeprefix(f"zone {zone}: ") for note in notes)
+    raise ProviderError(f"zone {zone}: whether it is signed is unknown: {reason}; {hint}")
 
 
 def plan_undo(
@@ -89,7 +96,8 @@ def plan_undo(
     inventory no longer has, ProviderError as ``plan`` does.
     """
     zones = [zone for zone in applied.zones if zone.net]
-    gone = [zone.zone for zone in zones if zone.zone not in {it.name for it in fleet.zones}]
+    held = {zone.name for zone in fleet.zones}
+    gone = [zone.zone for zone in zones if zone.zone not in held]
     if gone:
         raise UsageError(
             f"the inventory no longer has {', '.join(gone)}; put the zones back to undo what was done there"
@@ -108,12 +116,16 @@ def apply_additive(
 ) -> tuple[str, ...]:
     """Write what the hosts need, and return the zones written; ``written`` is called with each as it is done.
 
+    Zones that others lead into come first, and the others only if that went well.
+
     Call it for an empty plan too: it then only brings the ledgers up to date, after a crash for instance.
     Raises UnsafePlan for a plan with conflicts, ZoneMoved where a plan is out of date (plan again, a few times at most),
     PasteNeeded where a person has to do the rest, ProviderError otherwise; its message says what had landed before.
     """
+    first = leaders(plan.zones)
     steps = [Step(zone, zone.additive, last=not zone.subtractive) for zone in plan.zones]
-    return _apply(plan, steps, fleet, base_dir, ledger_dir, written)
+    waves = [step for step in steps if step.zone.zone in first], [step for step in steps if step.zone.zone not in first]
+    return tuple(zone for wave in waves for zone in _apply(plan, wave, fleet, base_dir, ledger_dir, written))
 
 
 def apply_subtractive(
@@ -144,7 +156,8 @@ def _apply(
 
 def _providers(fleet: Fleet, base_dir: Path, zones: Sequence[str]) -> Mapping[str, Provider]:
     """The provider of each zone; each is opened once, so a missing secret is said once."""
-    homes = {zone.name: zone for zone in fleet.zones if zone.name in set(zones)}
+    needed = set(zones)
+    homes = {zone.name: zone for zone in fleet.zones if zone.name in needed}
     firsts = {zone.provider: zone for zone in homes.values()}
     opened = dict(
         zip(firsts, _all([partial(provider_of, fleet, zone, base_dir) for zone in firsts.values()]), strict=True)
@@ -156,6 +169,11 @@ def _all(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """Run the jobs side by side; if any failed, raise the problems of all."""
     with ThreadPoolExecutor(WORKERS) as pool:
         futures = [pool.submit(job) for job in jobs]
+        try:
+            wait(futures)
+        except BaseException:  # Ctrl-C: those under way end, nothing more is asked
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     errors = [error for future in futures if isinstance(error := future.exception(), PostwrightError)]
     if errors:
         kind = UsageError if all(isinstance(error, UsageError) for error in errors) else ProviderError

@@ -6,35 +6,40 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from postwright.dns.canonical import same
-from postwright.dns.plan import Change, Conflict, RRset, ZonePlan
+from postwright.dns.plan import Change, Conflict, RRset, ZonePlan, by_rrset
 from postwright.dns.records import Record
 
-_MOVED = "it is neither what that plan wrote nor what was there before; put it right by hand"
+_MOVED = "it, or its TTL, is neither what that plan wrote nor what was there before; put it right by hand"
 _CNAME = "a CNAME stands here now, and nothing may stand beside it (RFC 1034 §3.6.2)"
 _ADDRESSES = ("A", "AAAA")
 
 
 @dataclass(frozen=True)
 class _Touched:
-    """One RRset of an applied plan: what was there, and what it may be now, depending on how far the plan came."""
+    """One RRset of an applied plan: what was there, and the steps it went through as far as the plan came."""
 
     before: Change
-    sides: tuple[tuple[str, ...], ...]
+    steps: tuple[Change, ...]
 
     def takes_back(self, live: RRset | None) -> Change | None:
-        """The change that brings it back; None if it is as it was. LookupError if it is something else by now."""
+        """The change that brings it back; None if nothing is to be. LookupError if it is something else by now.
+
+        A TTL is part of it: one that the plan did not leave there is somebody else's, and must not be set back.
+        """
         values = live.values if live else ()
         kind, old, ttl = self.before.type, self.before.old, self.before.old_ttl
         if same(values, old, kind) and (not values or (live and live.ttl == ttl)):
             return None
-        if not any(same(values, side, kind) for side in (old, *self.sides)):
+        if not any(same(values, step.new, kind) and (live is None or live.ttl == step.ttl) for step in self.steps):
+            if same(values, old, kind):
+                return None
             raise LookupError
         now = live or RRset(self.before.name, kind, self.before.ttl, ())
         ours = Change(now.name, kind, now.ttl if values else None, values, now.ttl if ttl is None else ttl, old)
         return ours.identified(live)
 
     def conflict(self, there: tuple[str, ...], reason: str) -> Conflict:
-        return Conflict(self.before.name, self.before.type, there, self.sides[-1], self.before.old, reason)
+        return Conflict(self.before.name, self.before.type, there, self.steps[-1].new, self.before.old, reason)
 
 
 def inverse(applied: ZonePlan, live: Iterable[RRset], known: tuple[Record, ...], signing: Collection[str]) -> ZonePlan:
@@ -59,7 +64,9 @@ def inverse(applied: ZonePlan, live: Iterable[RRset], known: tuple[Record, ...],
         elif change:
             changes.append(change)
     ours = [record for record in known if (record.name, record.type) not in touched_keys]
-    ours += [record for record in applied.base if (record.name, record.type) in touched_keys]
+    # What the plan left to others without touching it is ours again as well.
+    others = {(record.name, record.type) for record in (*known, *applied.ours)} - touched_keys
+    ours += [record for record in applied.base if (record.name, record.type) not in others]
     dangers = tuple(_unsigned(changes, signing))
     return ZonePlan(
         applied.zone, _ordered(changes), conflicts=tuple(conflicts), base=known, ours=tuple(ours), dangers=dangers
@@ -67,9 +74,8 @@ def inverse(applied: ZonePlan, live: Iterable[RRset], known: tuple[Record, ...],
 
 
 def _touched(applied: ZonePlan) -> Iterator[_Touched]:
-    for change in applied.net:
-        sides = [it.new for it in applied.steps if (it.name, it.type) == (change.name, change.type)]
-        yield _Touched(change, tuple(sides))
+    steps = by_rrset(applied.steps)
+    return (_Touched(change, tuple(steps[change.name, change.type])) for change in applied.net)
 
 
 def _unsigned(changes: Iterable[Change], signing: Collection[str]) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Carries out one step of a plan: several zones side by side, each checked before and read back after.
 
-Promise: the zone must be what the plan was made from, and so must the ledger; the ledger knows of a value before the zone
-does, so a run killed at any point is healed by the next. After the first failure no further zone is begun; those under way
-are finished, and the error says what landed and what was not begun. Only values a change names are written.
+Promise: the zone must be what the plan was made from, and so must the ledger; it is looked at again unless the server compares
+as it writes. The ledger knows of a value before the zone does, so a run killed at any point is healed by the next. After the
+first failure no further zone is begun; those under way are finished, and the error says what landed and what was not begun.
+Only values a change names are written.
 """
 
 from __future__ import annotations
@@ -96,20 +97,37 @@ def _write(provider: Provider, step: Step, ledger_dir: Path) -> None:
         raise ZoneMoved(
             f"zone {zone}: {ledger.path(ledger_dir, zone)} changed since the plan was made; run the plan again"
         )
-    live = provider.read(zone, keys)
-    if not _is(live, step.changes, "old"):
-        raise ZoneMoved(f"zone {zone}: changed since the plan was made; run the plan again")
+    live = _still_old(provider, step)
     _record(ledger_dir, zone, claim)
     try:
         provider.apply(zone, _with_ids(step.changes, live))
     except (PasteNeeded, OutcomeUnknown):
         raise
-    except ProviderError:
-        _forget_if_untouched(provider, step, ledger_dir, known)
+    except ProviderError as error:
+        if _is_untouched(provider, step, error):  # then the ledger must not claim what was never written
+            _record(ledger_dir, zone, known)
         raise
     if not _is(provider.read(zone, keys), step.changes, "new"):
         hint = "nothing more is written; run the plan to see what differs, and look into the server's log"
         raise ProviderError(f"zone {zone}: the server said done, but answers otherwise than was written; {hint}")
+
+
+def _still_old(provider: Provider, step: Step) -> tuple[RRset, ...]:
+    """What is there now, as far as the write itself does not compare it; ZoneMoved if that is not what the plan saw."""
+    changes = [it for it in step.changes if not provider.compares or _sets_ttl(it, step.zone.desired)]
+    live = provider.read(step.zone.zone, [(change.name, change.type) for change in changes]) if changes else ()
+    if not _is(live, changes, "old"):
+        raise ZoneMoved(f"zone {step.zone.zone}: changed since the plan was made; run the plan again")
+    return live
+
+
+def _sets_ttl(change: Change, desired: Iterable[Record]) -> bool:
+    """Whether it may take back a TTL that was set since the plan, for what is put into an RRset brings its TTL to all of it.
+
+    A server compares values alone. Where all of an RRset is ours the inventory says the TTL, and the next plan would set it.
+    """
+    alone = any((it.name, it.type) == (change.name, change.type) and not it.shared for it in desired)
+    return bool(change.old and (change.gains or change.retimed)) and not alone
 
 
 def _with_ids(changes: Iterable[Change], live: Iterable[RRset]) -> tuple[Change, ...]:
@@ -118,21 +136,24 @@ def _with_ids(changes: Iterable[Change], live: Iterable[RRset]) -> tuple[Change,
     return tuple(change.identified(found.get((change.name, change.type))) for change in changes)
 
 
-def _forget_if_untouched(provider: Provider, step: Step, ledger_dir: Path, known: Iterable[Record]) -> None:
-    """After a failed write: if the zone is as it was, the ledger must not claim what was never written."""
+def _is_untouched(provider: Provider, step: Step, error: ProviderError) -> bool:
+    """Whether a failed write has certainly changed nothing."""
+    if isinstance(error, ZoneMoved) and error.untouched:
+        return True
     try:
         live = provider.read(step.zone.zone, [(change.name, change.type) for change in step.changes])
     except ProviderError:
-        return  # unknown whether it landed: the wider ledger is the safe one
-    if _is(live, step.changes, "old"):
-        _record(ledger_dir, step.zone.zone, known)
+        return False  # unknown whether it landed: the wider ledger is the safe one
+    return _is(live, step.changes, "old")
 
 
 def _is(live: Iterable[RRset], changes: Iterable[Change], side: str) -> bool:
     """Whether every RRset is on that side of its change: values, TTL, and whether it is proxied."""
     found = {(rrset.name, rrset.type): rrset for rrset in live}
+    changes = tuple(changes)
+    aliases = {change.name for change in changes if change.type == "CNAME"}  # compared like any other, below
     for change in changes:
-        if (change.name, "NS") in found or (change.type != "CNAME" and (change.name, "CNAME") in found):
+        if (change.name, "NS") in found or (change.name not in aliases and (change.name, "CNAME") in found):
             return False  # whatever stands beside these is hidden
         rrset = found.get((change.name, change.type), RRset(change.name, change.type, 0, ()))
         values, ttl = (change.old, change.old_ttl) if side == "old" else (change.new, change.ttl)

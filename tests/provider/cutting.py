@@ -4,6 +4,7 @@ Promise: it knows no protocol but taking turns: what a client sends after an ans
 its answer. That holds for DNS over TCP as for HTTP/1.1. Exchanges are counted over all connections.
 """
 
+import contextlib
 import socket
 import struct
 import threading
@@ -29,6 +30,7 @@ class Proxy:
     cut: bool = False
     held: bytes = b""
     _listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)), repr=False)
+    _ends: list[socket.socket] = field(default_factory=list, repr=False)
     _threads: list[threading.Thread] = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -43,6 +45,9 @@ class Proxy:
     def __exit__(self, *_: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        for end in self._ends:  # a client that keeps its connection would keep its thread here as well
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(10)
 
@@ -63,6 +68,7 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            self._ends.append(client)
             self._start(self._forward, client)
 
     def _forward(self, client: socket.socket) -> None:

@@ -16,6 +16,7 @@ from provider.fake_cloudflare.scene import (
     refusal,
 )
 
+from postwright.dns import ledger
 from postwright.dns.providers.cloudflare.api import Api
 
 pytestmark = pytest.mark.backends("cloudflare")
@@ -113,6 +114,7 @@ def test_a_write_without_an_answer_is_not_repeated_and_the_next_run_heals(world,
     said = refusal(world, world.additive, plan, world.fleet())
     assert "may have been done all the same" in said
     assert len(fake.asked("POST", BATCH)) == 1
+    assert ledger.read(world.ledger, world.zone)  # it may still be on its way
     assert bool(world.outsider.values(world.zone, "MX")) is done
     assert world.plan(world.fleet()).is_empty is done
     world.apply(world.fleet())

@@ -1,31 +1,33 @@
-"""What RFC 2136 costs, in messages: set by what we touch, never by how much the zone holds beside it.
+"""What RFC 2136 costs, in messages and in round trips: set by what we touch, never by how much the zone holds beside it.
 
-Zone transfers grow with the zone: 20,000 records took 1.8 s to read once, and octodns-bind reads twice.
+Zone transfers grow with the zone: 20,000 records took 1.8 s to read once, and octodns-bind reads twice. Messages are cheap
+when all are under way at once; what costs over a network is each wait for answers.
 """
 
 from collections import Counter
 from math import ceil
 
 import dns.opcode
-import dns.query
 import pytest
 
 from postwright.dns.plan import Change
-from postwright.dns.providers.rfc2136 import updates
+from postwright.dns.providers.rfc2136 import connection, updates
 
 pytestmark = pytest.mark.backends("knot", "bind", "powerdns")
+WAITS = "waits"
 
 
 @pytest.fixture
 def sent(monkeypatch):
-    """Messages by opcode, as they leave."""
-    counted, tcp = Counter(), dns.query.tcp
+    """Messages by opcode, as they leave; and how often they were waited for."""
+    counted, at_once = Counter(), connection.Connection._at_once
 
-    def counting(message, *args, **options):
-        counted[dns.opcode.to_text(message.opcode())] += 1
-        return tcp(message, *args, **options)
+    def counting(it, messages):
+        counted.update(dns.opcode.to_text(message.opcode()) for message in messages)
+        counted[WAITS] += 1
+        return at_once(it, messages)
 
-    monkeypatch.setattr(dns.query, "tcp", counting)
+    monkeypatch.setattr(connection.Connection, "_at_once", counting)
     return counted
 
 
@@ -59,14 +61,52 @@ def test_messages_do_not_grow_with_the_zone(world, sent):
 
 
 def test_queries_are_counted_by_what_is_wanted(world, sent):
-    """The SOA, a query for each of 6 RRsets, one for each of 4 names other than the zone, one for each of 2 parents."""
+    """One for each of 6 RRsets and one for each of 4 names, all at once; the same before anything is there."""
+    fleet = world.fleet()
+    wanted = {"QUERY": 6 + 4, WAITS: 1}
+    assert of(sent, lambda: world.plan(fleet)) == wanted
+    world.apply(fleet)
+    assert of(sent, lambda: world.plan(fleet)) == wanted
+
+
+def test_round_trips_do_not_grow_with_the_names(world, sent):
+    """30 domains, 122 RRsets: one wait to plan, one to write, one to read back."""
+    names = [f"d{number}.{world.zone}" for number in range(30)]
+    fleet, keys = world.fleet(names=names), [world.key("s1", name) for name in names]
+    plan = world.plan(fleet, keys)
+    assert of(sent, lambda: world.plan(fleet, keys))[WAITS] == 1
+    assert of(sent, lambda: world.additive(plan, fleet)) == {"UPDATE": 1, "QUERY": 4 * 30 + 2 + 3 * 30 + 1, WAITS: 2}
+
+
+def test_a_wildcard_costs_one_round_trip_more(world, sent):
+    """What it answers to is looked at by prerequisites, all at once."""
+    world.outsider.add(f"*.{world.zone}", "TXT", "anything")
+    assert of(sent, lambda: world.plan(world.fleet()))[WAITS] <= 3
     world.apply(world.fleet())
-    assert of(sent, lambda: world.plan(world.fleet()))["QUERY"] <= 1 + 6 + 4 + 2
-    assert "UPDATE" not in of(sent, lambda: world.plan(world.fleet()))
+    assert of(sent, lambda: world.plan(world.fleet()))[WAITS] <= 2
+
+
+def test_a_child_zone_costs_two_round_trips_more(world, sent):
+    """One for its top where only that tells, and one for its servers."""
+    names = [f"{label}own.{world.zone}" for label in ("", "new.", "there.", "other.")]
+    assert of(sent, lambda: world.plan(world.fleet(names=names), []))[WAITS] <= 3
+
+
+def test_what_the_server_compares_is_not_read_before(world, sent):
+    """Only a TTL that others may have set is looked at again: prerequisites hold none (RFC 2136 §2.4.2)."""
+    world.outsider.txt(world.zone, (b"of others",))
+    world.apply(world.fleet(mx="keep"))
+
+    def written(**changed):
+        plan = world.plan(world.fleet(mx="keep", **changed))
+        return of(sent, lambda: world.subtractive(world.additive(plan, world.fleet()), world.fleet()))
+
+    assert written(policy="quarantine") == {"UPDATE": 1, "QUERY": 2, WAITS: 2}
+    assert written(policy="quarantine", spf_all="-all") == {"UPDATE": 1, "QUERY": 2 * 2, WAITS: 3}
 
 
 def test_one_update_writes_a_zone_and_more_come_by_size_alone(world, sent):
-    """All that fits goes at once; a message is full when the next change would not fit."""
+    """All that fits goes at once; a message is full when the next change would not fit. Several are tried before, all at once."""
     fleet = world.fleet()
     plan = world.plan(fleet)
     assert of(sent, lambda: world.additive(plan, fleet))["UPDATE"] == 1
@@ -75,5 +115,7 @@ def test_one_update_writes_a_zone_and_more_come_by_size_alone(world, sent):
     ]
     provider = world.opened()
     sizes = [len(updates._message(world.zone, [change], provider.key).to_wire()) for change in changes]
-    written = of(sent, lambda: provider.apply(world.zone, changes))["UPDATE"]
+    cost = of(sent, lambda: provider.apply(world.zone, changes))
+    written = cost[WAITS] - 1
     assert 1 < written <= ceil(sum(sizes) / (updates._MESSAGE_OCTETS - max(sizes)))
+    assert written < cost["UPDATE"] <= 2 * written

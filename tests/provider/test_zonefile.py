@@ -97,7 +97,7 @@ def test_a_change_since_the_plan_makes_no_instruction(world):
     fleet = world.fleet()
     plan = world.plan(fleet)
     world.outsider.add(f"_dmarc.{world.zone}", "CNAME", "_dmarc.example.net.")
-    with pytest.raises(ZoneMoved, match=rf"_dmarc.{world.zone} TXT: is not what the plan was made from"):
+    with pytest.raises(ZoneMoved, match="changed since the plan was made"):
         publish.apply_additive(plan, fleet, world.project, world.ledger)
     assert not file(world).exists()
 

@@ -67,14 +67,16 @@ def test_a_plan_that_no_longer_holds_says_what_differs(saved):
     (zone,) = saved.plan.dns.zones
     moved = FleetPlan(saved.plan.keys, DnsPlan((ZonePlan(zone.zone, zone.additive),)), ())
     with pytest.raises(UnsafePlan, match=r"(?s)host mx1.*zone example.com.*make the plan anew") as caught:
-        artefact.require_same(saved, moved)
+        artefact.require_same(saved, moved, "production.py")
     assert "keys to be made" not in str(caught.value)
 
 
 def test_notes_are_no_difference(saved):
     """A time-out of a resolver is no change of the world."""
     (zone,) = saved.plan.dns.zones
-    artefact.require_same(saved, FleetPlan(saved.plan.keys, DnsPlan((zone,), ("timed out",)), saved.plan.hosts))
+    artefact.require_same(
+        saved, FleetPlan(saved.plan.keys, DnsPlan((zone,), ("timed out",)), saved.plan.hosts), "production.py"
+    )
 
 
 def test_applied_plans_are_kept_newest_last_and_not_for_ever(saved, tmp_path):
@@ -86,3 +88,9 @@ def test_applied_plans_are_kept_newest_last_and_not_for_ever(saved, tmp_path):
 def test_without_an_applied_plan_undo_says_so(tmp_path):
     with pytest.raises(UsageError, match="no plan was applied from here yet"):
         artefact.last_applied(tmp_path)
+
+
+def test_a_plan_of_another_inventory_is_refused(saved):
+    """Staging may look just like production."""
+    with pytest.raises(UsageError, match=r"the plan is of production\.py, not of staging\.py"):
+        artefact.require_same(saved, saved.plan, "staging.py")

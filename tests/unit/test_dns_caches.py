@@ -31,13 +31,13 @@ def test_nothing_written_is_nothing_to_wait_for():
     [
         (Change(NAME, "TLSA", 900, (OLD,), 900, (OLD, NEW)), 900),
         (Change(NAME, "TLSA", None, (), 900, (NEW,)), 0),
-        (Change(NAME, "TLSA", 900, (OLD,), 900, ()), 0),
+        (Change(NAME, "TLSA", 900, (OLD,), 900, ()), 900),
         (Change(NAME, "TLSA", 900, (OLD,), 300, (OLD,)), 0),
         (Change("example.com", "TXT", 900, ('"a"',), 900, ('"b"',)), 0),
     ],
     ids=["second certificate", "first", "none any more", "TTL only", "no TLSA"],
 )
-def test_only_a_second_certificate_must_wait(change, seconds):
+def test_only_a_certificate_that_senders_hold_must_wait(change, seconds):
     assert certificate_wait(plan(change)) == seconds
 
 

@@ -16,7 +16,7 @@ def ask(name, _rdtype):
 def reviewed(old, new, *others):
     change = Change("example.com", "TXT", 300, (old,), 300, (new,))
     zones = (ZonePlan("example.com", (change, *others)), ZonePlan("example.net"))
-    return review(SimpleNamespace(), zones, ask)
+    return review(SimpleNamespace(), zones, ask=ask)
 
 
 def test_addresses_of_ours_cost_nothing():

@@ -7,7 +7,8 @@ import dns.rrset
 import dns.tsig
 
 from postwright.dns.plan import Change, RRset
-from postwright.dns.providers.rfc2136 import answers, explain, updates
+from postwright.dns.providers import answers
+from postwright.dns.providers.rfc2136 import explain, updates
 
 KEY = dns.tsig.Key("k.", b"0123456789abcdef", "hmac-sha256.")
 
@@ -27,6 +28,7 @@ def test_prerequisites_name_the_whole_old_rrset_with_ttl_0():
         'a.example.com. 0 IN TXT "2"',
         "a.example.com. NONE CNAME",
         "a.example.com. NONE NS",
+        "example.com. NONE DNAME",
     ]
     assert [rrset.to_text() for rrset in message.update] == [
         'a.example.com. 0 NONE TXT "1"',
@@ -36,7 +38,7 @@ def test_prerequisites_name_the_whole_old_rrset_with_ttl_0():
 
 def test_creation_demands_that_nothing_is_there():
     (message,) = wire(Change("a.example.com", "A", None, (), 60, ("192.0.2.1",)))
-    barriers = ["a.example.com. NONE CNAME", "a.example.com. NONE NS"]
+    barriers = ["a.example.com. NONE CNAME", "a.example.com. NONE NS", "example.com. NONE DNAME"]
     assert [rrset.to_text() for rrset in message.prerequisite] == ["a.example.com. NONE A", *barriers]
 
 
@@ -48,12 +50,15 @@ def test_nothing_is_written_beside_a_cname_or_below_a_zone_cut_that_came_since()
     assert [text for text in texts if "TXT" not in text] == [
         "k.d.example.com. NONE CNAME",
         "k.d.example.com. NONE NS",
+        "d.example.com. NONE DNAME",
         "d.example.com. NONE NS",
+        "example.com. NONE DNAME",
     ]
     (message,) = wire(Change("k.example.com", "CNAME", None, (), 60, ("x.example.net.",)))
     assert [rrset.to_text() for rrset in message.prerequisite] == [
         "k.example.com. NONE CNAME",
         "k.example.com. NONE NS",
+        "example.com. NONE DNAME",
     ]
 
 

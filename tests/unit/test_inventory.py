@@ -265,7 +265,7 @@ def test_all_problems_of_mail_records_are_told_in_one_go(tmp_path):
         {"name": "example.net", "bimi": LOGO, "mx": "null", "mta_sts": {}, "spf_include": "example.com"},
         parked=["example.com"],
     )
-    assert len(found) == 6
+    assert len(found) == 7
 
 
 def test_a_missing_part_of_the_fleet_is_named(tmp_path):

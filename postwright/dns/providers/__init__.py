@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from postwright.dns.plan import Change, RRset
 from postwright.errors import ProviderError
@@ -17,8 +17,13 @@ from postwright.model import Fleet, Zone
 class ZoneMoved(ProviderError):  # noqa: N818 - it says what happened, as UnsafePlan does
     """The zone is no longer what the plan was made from. Plan again, then apply; a few times at most.
 
-    Whatever landed before it in the same step is in the ledger, and the next plan starts from there.
+    Whatever landed before it in the same step is in the ledger, and the next plan starts from there. ``untouched``: it is
+    certain that nothing did.
     """
+
+    def __init__(self, text: str, *, untouched: bool = False) -> None:
+        super().__init__(text)
+        self.untouched = untouched
 
 
 class PasteNeeded(ProviderError):  # noqa: N818 - not a failure: a person has to do the rest
@@ -33,7 +38,13 @@ class OutcomeUnknown(ProviderError):  # noqa: N818 - it says what is known: noth
 
 
 class Provider(Protocol):
-    """The contract; ``tests/provider`` proves it for each kind."""
+    """The contract; ``tests/provider`` proves it for each kind.
+
+    ``compares``: the server itself refuses all changes of an ``apply`` unless each RRset still has the ``old`` values (it may
+    have another TTL), and nothing has come in its way.
+    """
+
+    compares: ClassVar[bool]
 
     def read(self, zone: str, wanted: Iterable[tuple[str, str]]) -> tuple[RRset, ...]:
         """The RRsets at the wanted (name, type); what is not there is left out.

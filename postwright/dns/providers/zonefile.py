@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from dns.message import Message
 
@@ -20,14 +21,14 @@ from postwright.dns.canonical import same
 from postwright.dns.nameservers import NameServer, NoAnswerError, answer, authoritative
 from postwright.dns.plan import Change, RRset
 from postwright.dns.providers import PasteNeeded, ZoneMoved
-from postwright.dns.providers.reading import View, disagreements, first_moved, keyed
+from postwright.dns.providers.reading import disagreements, first_moved, keyed
+from postwright.dns.providers.view import Key, NotServedError, View
 from postwright.dns.zonefile import due, instructions
 from postwright.errors import ProviderError, UsageError
 from postwright.files import content, located, write_atomically
 from postwright.model import Fleet, Zonefile
 
 _SHOWN = 5  # record sets in one message
-Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class ZonefileProvider:
 
     directory: Path
     fleet: Fleet
+    compares: ClassVar[bool] = False
 
     @classmethod
     def open(cls, config: Zonefile, fleet: Fleet, base_dir: Path) -> ZonefileProvider:
@@ -43,7 +45,7 @@ class ZonefileProvider:
         return cls(located(base_dir, config.directory), fleet)
 
     def read(self, zone: str, wanted: Iterable[Key]) -> tuple[RRset, ...]:
-        """Of each server: the SOA, each wanted RRset, and at most two more questions per name; of one, one per RRset found."""
+        """Of each server: each wanted RRset and one more question per name; a few more where a wildcard or a child zone is."""
         asked, instruction = tuple(wanted), self._instruction(zone)
         keys = dict.fromkeys((*asked, *((rrset.name, rrset.type) for rrset in instruction)))
         views = self._views(zone)
@@ -90,16 +92,12 @@ class ZonefileProvider:
         if notes or not servers:
             hint = "name those that can be asked in the zone's servers"
             raise ProviderError(f"zone {zone}: {'; '.join(notes) or 'no server is known'}; {hint}")
-        views = {server.name: View(zone, cache(partial(_ask, zone, server))) for server in servers}
-        for name, view in views.items():
-            if not view.is_served():
-                hint = "mend the zone's name or its servers in the inventory"
-                raise ProviderError(f"zone {zone}: {name} does not serve the zone; {hint}")
-        return views
+        return {server.name: View(zone, partial(_ask, zone, server)) for server in servers}
 
     def _agreed(self, zone: str, views: dict[str, View], keys: Sequence[Key]) -> dict[Key, RRset]:
         """What all servers answer; ProviderError names who says what where they do not agree."""
-        answered = {name: keyed(it for key in keys for it in view.at(*key)) for name, view in views.items()}
+        read = {name: _read(zone, name, view, keys) for name, view in views.items()}
+        answered = {name: keyed((*sure, *doubtful)) for name, (sure, doubtful) in read.items()}
         if problems := list(disagreements(answered)):
             more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
             hint = (
@@ -107,10 +105,23 @@ class ZonefileProvider:
             )
             raise ProviderError(f"zone {zone}: its servers do not agree: {'; '.join(problems[:_SHOWN])}{more}; {hint}")
         first = next(iter(views))
-        return {key: rrset for key, rrset in answered[first].items() if views[first].stands(rrset)}
+        sure, doubtful = read[first]
+        return keyed((*sure, *(rrset for rrset in doubtful if not views[first].looks_made_up(rrset))))
 
 
-def _ask(zone: str, server: NameServer, name: str, rdtype: str) -> Message:
+def _read(zone: str, server: str, view: View, keys: Sequence[Key]) -> tuple[tuple[RRset, ...], tuple[RRset, ...]]:
+    try:
+        return view.read(keys)
+    except NotServedError:
+        hint = "mend the zone's name or its servers in the inventory"
+        raise ProviderError(f"zone {zone}: {server} does not serve the zone; {hint}") from None
+
+
+def _ask(zone: str, server: NameServer, keys: Sequence[Key]) -> dict[Key, Message]:
+    return {key: _answer(zone, server, *key) for key in keys}
+
+
+def _answer(zone: str, server: NameServer, name: str, rdtype: str) -> Message:
     try:
         return answer(server, name, rdtype)
     except NoAnswerError as error:

@@ -13,19 +13,9 @@ from ipaddress import ip_network
 from itertools import accumulate, pairwise
 
 from postwright.dns.canonical import txt_octets, txt_rdata, txt_strings
-from postwright.model import IPAddress
 
 _VERSION = b"v=spf1"
 _STRING_OCTETS = 255
-
-
-def record(addresses: Iterable[IPAddress], all_token: str) -> str:
-    """The rdata of a record of our own: each address once, in the order given, then ``all_token``.
-
-    Addresses cost none of the ten lookups of RFC 7208 §4.6.4, and cannot fail to resolve.
-    """
-    tokens = [f"ip{address.version}:{address}" for address in dict.fromkeys(addresses)]
-    return render([*tokens, all_token])
 
 
 def render(tokens: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from postwright.model import Cloudflare, Octodns, Rfc2136, Zonefile
 
-SLOTS = 120  # zones each backend has; a test takes one
+SLOTS = 240  # zones each backend has; a test takes one
 START_SECONDS = 20
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from postwright import secret
 from postwright.dns.canonical import same
@@ -59,6 +59,7 @@ class CloudflareProvider:
     api: Api = field(repr=False)
     ids: ZoneIds = field(repr=False)
     _last: dict[str, _Look] = field(default_factory=dict, repr=False)
+    compares: ClassVar[bool] = False
 
     @classmethod
     def open(cls, name: str, config: Cloudflare, fleet: Fleet, base_dir: Path) -> CloudflareProvider:

@@ -14,7 +14,7 @@ from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from postwright.dns.providers import ZoneMoved
+from postwright.dns.providers import OutcomeUnknown, ZoneMoved
 from postwright.dns.providers.cloudflare import explain
 from postwright.dns.providers.cloudflare.batches import Batch
 from postwright.dns.providers.cloudflare.budget import WINDOW, Budget, shared
@@ -43,6 +43,10 @@ class Call:
 
     def error(self, text: str) -> ProviderError:
         return ProviderError(f"{self.place}: {text}")
+
+    def lost(self, text: str) -> ProviderError:
+        """Without an answer that counts nobody knows whether a write was done."""
+        return OutcomeUnknown(f"{self.place}: {text}") if self.write else self.error(text)
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ class Api:
                 tries -= 1
                 if not tries:
                     reason = str(error.__cause__ or error) or type(error.__cause__).__name__
-                    raise call.error(explain.unreachable(reason, write=call.write)) from None
+                    raise call.lost(explain.unreachable(reason, write=call.write)) from None
                 self.budget.sleep(_PAUSE)
 
     def _wait(self, call: Call, seconds: float, *, again: bool) -> None:
@@ -137,9 +141,9 @@ def _answer(call: Call, response: APIResponse[Any]) -> Json:
     try:
         body = response.http_response.json()
     except ValueError as error:
-        raise call.error(explain.unreadable(f"no JSON: {error}", write=call.write)) from None
+        raise call.lost(explain.unreadable(f"no JSON: {error}", write=call.write)) from None
     if not isinstance(body, dict) or "success" not in body:
-        raise call.error(explain.unreadable("no envelope of the API", write=call.write))
+        raise call.lost(explain.unreadable("no envelope of the API", write=call.write))
     if body["success"] is not True:
         raise _moved(call, body) or call.error(explain.unsuccessful(body))
     return body
@@ -147,7 +151,7 @@ def _answer(call: Call, response: APIResponse[Any]) -> Json:
 
 def _refusal(call: Call, error: APIStatusError) -> ProviderError:
     if error.status_code >= 500:  # noqa: PLR2004 - HTTP's own number
-        return call.error(explain.broken(error.status_code, write=call.write))
+        return call.lost(explain.broken(error.status_code, write=call.write))
     moved = _moved(call, error.body)
     return moved or call.error(explain.refused(error.status_code, error.body, call.permission))
 

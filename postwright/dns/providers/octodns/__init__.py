@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 from postwright.dns.plan import Change, RRset
-from postwright.dns.providers import ZoneMoved
+from postwright.dns.providers import OutcomeUnknown, ZoneMoved
 from postwright.dns.providers.octodns.plugins import Plugin, load
 from postwright.dns.providers.octodns.proof import Proof
 from postwright.dns.providers.octodns.records import Held, edit, key_of, rrset_of
@@ -36,6 +36,7 @@ class OctodnsProvider:
     plugin: Plugin
     proof: Proof
     turn: Lock = field(default_factory=Lock, repr=False, compare=False)
+    compares: ClassVar[bool] = False
 
     @classmethod
     def open(cls, name: str, config: Octodns, base_dir: Path, fleet: Fleet) -> OctodnsProvider:
@@ -65,7 +66,10 @@ class OctodnsProvider:
             plugin = self.plugin.fresh()
             plan = self._plan(zone, plugin, changes)
             hint = "part of it may have been done: run the plan again to see"
-            self._call(zone, hint, plugin.apply, plan)
+            try:
+                self._call(zone, hint, plugin.apply, plan)
+            except ProviderError as error:
+                raise OutcomeUnknown(str(error)) from None
 
     def _plan(self, zone: str, plugin: Any, changes: Sequence[Change]) -> Any:
         """octoDNS's plan for our changes, made from the zone as it is now and found to hold nothing else."""

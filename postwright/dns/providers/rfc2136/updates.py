@@ -33,15 +33,17 @@ def _message(zone: str, changes: Sequence[Change], key: dns.tsig.Key) -> dns.upd
     update = dns.update.UpdateMessage(f"{zone}.", keyring=key)
     for change in changes:
         _add(update, change)
-    for owner, rdtype in dict.fromkeys(barrier for change in changes for barrier in _barriers(zone, change)):
-        update.absent(f"{owner}.", rdtype)
+    own = {(change.name, change.type) for change in changes}  # a CNAME of ours that goes in this very message
+    for barrier in dict.fromkeys(barrier for change in changes for barrier in _barriers(zone, change)):
+        if barrier not in own:
+            update.absent(f"{barrier[0]}.", barrier[1])
     return update
 
 
 def _barriers(zone: str, change: Change) -> Iterator[tuple[str, str]]:
-    """What must not have come since the plan: a CNAME at the name, or a zone cut at it or above it.
+    """What must not have come since the plan: a CNAME at the name, a zone cut at it or above it, or a DNAME above it.
 
-    Beside a CNAME a server drops values and says NOERROR; below a cut it keeps them where nobody will ever see them.
+    Beside a CNAME a server drops values and says NOERROR; below the others it keeps them where nobody will ever see them.
     """
     if change.type != "CNAME" and change.name != zone:
         yield change.name, "CNAME"
@@ -49,6 +51,7 @@ def _barriers(zone: str, change: Change) -> Iterator[tuple[str, str]]:
     while name.endswith(f".{zone}"):
         yield name, "NS"
         name = name.partition(".")[2]
+        yield name, "DNAME"
 
 
 def _add(update: dns.update.UpdateMessage, change: Change) -> None:
