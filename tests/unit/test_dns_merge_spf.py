@@ -180,3 +180,11 @@ def test_joining_loses_no_foreign_mechanism_and_leaves_one_record(records, other
     zone.apply()
     assert sorted(zone.values(APEX, "TXT")) == sorted([*others, spf_join.join(sorted(records))])
     assert zone.rrsets[APEX, "TXT"].ttl == 777
+
+
+def test_that_nobody_sends_said_by_a_stranger_first_stays_his():
+    """It is just what we would write for a parked domain; but he wrote it, and it must be there when we are gone."""
+    zone = Memory(txt('"v=spf1 -all"'))
+    zone.apply(Record(APEX, "TXT", 300, '"v=spf1 -all"', shared=True))
+    zone.apply()
+    assert zone.values(APEX, "TXT") == ('"v=spf1 -all"',)

@@ -22,7 +22,8 @@ def merge(sides: Sides) -> Merged | Clash:
     if len(sides.live) > 1 and (sides.desired or base):
         return _several(sides, base)
     # With a ledger that claims tokens alone, a stranger's record with ours in it may read just like one of our own.
-    wholly_ours = not base or any(map(spf.is_all, base))
+    # And that nobody sends may have been said by anybody: without a ledger it is not taken for ours.
+    wholly_ours = any(map(spf.is_all, base)) or (not base and not _sends_nothing(sides))
     if not sides.live or (wholly_ours and same(sides.live, sides.desired, "TXT")):
         return Merged(sides.live or sides.desired, sides.live or sides.desired, sides.desired, alone=True)
     if not sides.desired and not base:
