@@ -1,35 +1,20 @@
 """What only Cloudflare's API has: pages, batches, ids, comments, the proxy and records of its own.
 
 The contract suite runs against it as against every other provider; here is what that cannot ask. ``world.backend.fake`` is the
-other side; ``fake_cloudflare`` says what it enforces and why. Continued in ``test_cloudflare_others`` (who else writes),
-``test_cloudflare_token`` and ``test_cloudflare_faults``.
+other side; ``fake_cloudflare`` says what it enforces and why. Continued in ``test_others`` (who else writes),
+``test_token`` and ``test_faults``.
 """
 
 from math import ceil
 
 import pytest
-from provider.fake_cloudflare.scene import BATCH, RECORDS, apart, fleet_with, fresh, names_of, opened, published
+from provider.fake_cloudflare.scene import BATCH, RECORDS, fleet_with, names_of, opened, published
 from provider.fake_cloudflare.store import DNS_EDIT
 
 from postwright.dns.publish import plan as make_plan
 from postwright.model import Zone
 
 pytestmark = pytest.mark.backends("cloudflare")
-
-
-@pytest.fixture
-def world(backend, tmp_path):
-    return apart(backend, tmp_path)
-
-
-@pytest.fixture
-def fake(world):
-    return fresh(world)
-
-
-@pytest.fixture
-def zone(world):
-    return world.outsider.zone
 
 
 @pytest.mark.parametrize("count", [0, 1, 5000, 5001, 10_001])

@@ -8,8 +8,6 @@ from provider.fake_cloudflare.scene import (
     BATCH,
     RECORDS,
     StillTime,
-    apart,
-    fresh,
     names_of,
     opened,
     published,
@@ -17,41 +15,8 @@ from provider.fake_cloudflare.scene import (
 )
 
 from postwright.dns import ledger
-from postwright.dns.providers.cloudflare.api import Api
 
 pytestmark = pytest.mark.backends("cloudflare")
-
-
-@pytest.fixture
-def world(backend, tmp_path):
-    return apart(backend, tmp_path)
-
-
-@pytest.fixture
-def fake(world):
-    return fresh(world)
-
-
-@pytest.fixture
-def zone(world):
-    return world.outsider.zone
-
-
-@pytest.fixture
-def meanwhile(monkeypatch):
-    """Something happens after our last look and before our batch arrives. Once."""
-
-    def plant(act):
-        send, acts = Api.batch, [act]
-
-        def delayed(*args):
-            while acts:
-                acts.pop()()
-            return send(*args)
-
-        monkeypatch.setattr(Api, "batch", delayed)
-
-    return plant
 
 
 def test_a_limit_is_waited_for_as_long_as_it_says_and_once(world, fake):

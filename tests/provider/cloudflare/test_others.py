@@ -3,47 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from provider.fake_cloudflare.scene import RECORDS, apart, fleet_with, fresh, opened, published
+from provider.fake_cloudflare.scene import RECORDS, fleet_with, opened, published
 
 from postwright.dns.plan import Change
 from postwright.dns.providers import ZoneMoved, provider_of
-from postwright.dns.providers.cloudflare.api import Api
 from postwright.errors import ProviderError
 from postwright.model import Zone
 
 pytestmark = pytest.mark.backends("cloudflare")
-
-
-@pytest.fixture
-def world(backend, tmp_path):
-    return apart(backend, tmp_path)
-
-
-@pytest.fixture
-def fake(world):
-    return fresh(world)
-
-
-@pytest.fixture
-def zone(world):
-    return world.outsider.zone
-
-
-@pytest.fixture
-def meanwhile(monkeypatch):
-    """Something happens after our last look and before our batch arrives. Once."""
-
-    def plant(act):
-        send, acts = Api.batch, [act]
-
-        def delayed(*args):
-            while acts:
-                acts.pop()()
-            return send(*args)
-
-        monkeypatch.setattr(Api, "batch", delayed)
-
-    return plant
 
 
 def test_a_record_deleted_meanwhile_stops_the_batch(world, zone, meanwhile):

@@ -7,27 +7,12 @@ import sys
 
 import pytest
 from provider.fake_cloudflare import FakeCloudflare
-from provider.fake_cloudflare.scene import apart, fresh, names_of, opened, published, refusal
+from provider.fake_cloudflare.scene import names_of, opened, published, refusal
 from provider.fake_cloudflare.store import ALL, DNS_EDIT, DNS_READ, ZONE_READ
 
 from postwright.errors import UsageError
 
 pytestmark = pytest.mark.backends("cloudflare")
-
-
-@pytest.fixture
-def world(backend, tmp_path):
-    return apart(backend, tmp_path)
-
-
-@pytest.fixture
-def fake(world):
-    return fresh(world)
-
-
-@pytest.fixture
-def zone(world):
-    return world.outsider.zone
 
 
 @pytest.mark.parametrize(
