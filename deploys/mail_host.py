@@ -1,4 +1,4 @@
-"""A mail host, top to bottom: packages, files, then every service in the order it is needed.
+"""A mail host, top to bottom: packages, files, every service in the order it is needed, and what is to go.
 
 Run by `postwright apply`, and by pyinfra itself: ``pyinfra inventories/x.py deploys/mail_host.py``. The latter neither
 makes keys nor publishes DNS; it brings hosts to what the inventory and the keyring say.
@@ -10,7 +10,7 @@ from pyinfra.api import deploy
 
 from postwright.deploys.base import base
 from postwright.deploys.firewall import firewall
-from postwright.deploys.opendkim import opendkim
+from postwright.deploys.opendkim import opendkim, opendkim_ed25519
 from postwright.deploys.postfix import postfix
 from postwright.deploys.resolver import resolver
 from postwright.deploys.submission import submission
@@ -24,7 +24,6 @@ from postwright.services.tls import CERTIFICATE
 def mail_host(bundle: Bundle) -> None:
     """Everything one host is to have. Written without loops: pyinfra tells operations apart by their lines."""
     operations.packages(name="install packages", names=bundle.packages)
-    operations.unwanted(name="stop what is no longer wanted", bundle=bundle)
     operations.files(name="put files in place", bundle=bundle)
     units = {activation.name: activation for activation in bundle.activations}
     base(activation=units["base"])
@@ -32,9 +31,12 @@ def mail_host(bundle: Bundle) -> None:
     firewall(activation=units["firewall"])
     tls(certificate=CERTIFICATE)
     opendkim(activation=units["opendkim"])
+    if "opendkim-ed25519" in units:
+        opendkim_ed25519(activation=units["opendkim-ed25519"])
     if "submission" in units:
         submission(activation=units["submission"])
     postfix(activation=units["postfix"])
+    operations.unwanted(name="remove what is no longer wanted", bundle=bundle)
 
 
 # pyinfra executes a deploy file under no name of its own, once per host; imported, it only defines.

@@ -14,7 +14,7 @@ from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.model import Fleet, Host
-from postwright.services.opendkim import KEYS
+from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.parts import Release, Service
 from postwright.services.tls import KEY
 
@@ -24,13 +24,19 @@ On = Callable[[Host], testinfra.host.Host]
 def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: Fleet, on: On) -> None:
     """Service is enabled and runs with the configuration on disk."""
     host, service = service_of
+    if service.name == ED25519.name and ED25519 not in _signers(on(host)):
+        assert not on(host).service(ED25519.unit).is_running, f"{ED25519.unit} is running, though it has no keys"
+        return
     if service.name == "submission" and (not fleet.logins or "submission" not in host.roles):
         assert not on(host).socket("tcp://587").is_listening, "587 listens, though nobody may log in"
         return
     release: Release = "12" if on(host).system_info.release.startswith("12") else "13"
     unit = service.unit(release) if service.unit else ""
-    stamped = on(host).run(f"cat /etc/postwright/stamps/{service.name}").stdout.splitlines()
-    asked = {"services": [{"name": service.name, "unit": unit, "stamped": stamped}]}
+    stamped, reloaded = (
+        on(host).run(f"cat /etc/postwright/stamps/{service.name}{suffix}").stdout.splitlines()
+        for suffix in ("", ".reload")
+    )
+    asked = {"services": [{"name": service.name, "unit": unit, "stamped": stamped, "reloaded": reloaded}]}
     answer = on(host).run(command("look", asked))
     if answer.rc:
         raise UnknownError(f"host {host.name}: its state cannot be read: {last_line(answer.stderr)}")
@@ -39,6 +45,7 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
     assert state["enabled"], f"{unit} does not start at boot"
     assert state["active"] or not state["wanted_here"], f"{unit} is not running"
     assert state["current"] or not state["wanted_here"], f"{unit} was started with another configuration"
+    assert state["loaded"] or not state["wanted_here"], f"{unit} has not taken up its tables; an apply reloads it"
 
 
 def test_no_failed_units(mail_host: Host, on: On) -> None:
@@ -91,7 +98,6 @@ def test_postfix_check_passes(mail_host: Host, on: On) -> None:
     ("setting", "value"),
     [
         ("milter_default_action", "tempfail"),
-        ("smtpd_milters", "unix:opendkim/opendkim.sock"),
         ("smtp_tls_security_level", "dane"),
         ("smtpd_tls_auth_only", "yes"),
         ("enable_long_queue_ids", "yes"),
@@ -105,25 +111,35 @@ def test_postfix_decides(mail_host: Host, on: On, setting: str, value: str) -> N
     assert found == value, f"it is {found!r}, not {value!r}"
 
 
+def test_mail_passes_every_signer(mail_host: Host, on: On) -> None:
+    """Postfix hands mail to each signer that has keys here, and to nothing else."""
+    milters = [signer.milter for signer in _signers(on(mail_host))]
+    found = on(mail_host).check_output("postconf -h smtpd_milters").split()
+
+    assert found == milters, f"they are {' '.join(found) or 'none'}, not {' '.join(milters)}"
+
+
 def test_signer_accepts_its_configuration(mail_host: Host, on: On) -> None:
     """OpenDKIM reads its configuration without an error."""
-    done = on(mail_host).run("opendkim -n -x /etc/opendkim.conf")
+    for signer in _signers(on(mail_host)):
+        done = on(mail_host).run(f"opendkim -n -x {signer.configuration}")
 
-    assert done.rc == 0, _words(done)
+        assert done.rc == 0, _words(done)
 
 
 def test_milter_socket_is_for_postfix_alone(mail_host: Host, on: On) -> None:
     """The signer's socket belongs to group postfix and is closed to others."""
-    socket = on(mail_host).file("/var/spool/postfix/opendkim/opendkim.sock")
+    for signer in _signers(on(mail_host)):
+        socket = on(mail_host).file(signer.socket_path)
 
-    assert socket.exists, "the signer's socket is not there"
-    found = socket.group, oct(socket.mode)[-3:]
-    assert found == ("postfix", "770"), f"its group and mode are {' '.join(found)}, not postfix 770"
+        assert socket.exists, f"the socket of {signer.unit} is not there"
+        found = socket.group, oct(socket.mode)[-3:]
+        assert found == ("postfix", "770"), f"its group and mode are {' '.join(found)}, not postfix 770"
 
 
 def test_private_keys_are_private(mail_host: Host, on: On) -> None:
     """DKIM keys are OpenDKIM's alone and the TLS key root's alone."""
-    found = on(mail_host).run(f"find {KEYS} -name '*.pem' -printf '%m %u\\n' | sort -u").stdout.split("\n")[:-1]
+    found = on(mail_host).run(f"find {KEYS}* -name '*.pem' -printf '%m %u\\n' | sort -u").stdout.split("\n")[:-1]
     tls = on(mail_host).file(KEY)
 
     assert found == ["600 opendkim"], f"DKIM keys are {', '.join(found) or 'not there'}, not 600 opendkim"
@@ -165,6 +181,11 @@ def test_root_mail_is_read(mail_host: Host, fleet: Fleet, on: On) -> None:
     for name in ("root", "postmaster", "abuse"):
         found = on(mail_host).run(f"postmap -q {name}@{mail_host.fqdn} texthash:/etc/postfix/virtual").stdout.strip()
         assert found == fleet.postmaster, f"{name} goes to {found or 'nobody'}, not to {fleet.postmaster}"
+
+
+def _signers(there: testinfra.host.Host) -> list[Signer]:
+    """The processes of OpenDKIM that have keys on this host."""
+    return [RSA, ED25519] if there.file(ED25519.configuration).exists else [RSA]
 
 
 def _words(done: CommandResult) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from pyinfra.api import FactBase, FunctionCommand, StringCommand, operation
@@ -16,10 +17,11 @@ from pyinfra.context import host
 
 from postwright.hosts import plan
 from postwright.hosts.remote import command, package
-from postwright.services.bundle import Activation, Bundle
+from postwright.services.bundle import Activation, Bundle, manifest
 from postwright.services.parts import HostFile
 
 ROLLBACK_SECONDS = 60
+UNITS = "/etc/systemd/system/"
 
 Commands = Generator[StringCommand | FunctionCommand, None, None]
 
@@ -71,25 +73,36 @@ def packages(names: tuple[str, ...]) -> Commands:
 
 
 @operation()
-def unwanted(bundle: Bundle) -> Commands:
-    """Stop and disable services we set up once and that are no longer wanted; before their files go."""
-    units = [activation.unit for activation in plan.still_running(bundle, look(plan.look_request(bundle, show=False)))]
-    if units:
-        yield StringCommand("systemctl", "disable", "--quiet", "--now", *units)
-    else:
-        host.noop("no service runs that is no longer wanted")
-
-
-@operation()
 def files(bundle: Bundle) -> Commands:
-    """Bring all files of a host to what they are to be, validated as a set and moved into place by rename."""
+    """Bring all files of a host to what they are to be, validated as a set and moved into place by rename.
+
+    What must last until services have let go of it stays, and stays listed as ours, for ``unwanted`` to remove.
+    """
     seen = look(plan.look_request(bundle, show=False))
-    differing = plan.differing_files(bundle, seen)
-    obsolete = plan.obsolete_files(bundle, seen)
+    lasting = plan.lasting_files(bundle, seen)
+    kept = replace(bundle, files=(*bundle.files[:-1], manifest([*(file.path for file in bundle.files), *lasting])))
+    differing = plan.differing_files(kept, seen)
+    obsolete = [path for path in plan.obsolete_files(bundle, seen) if path not in lasting]
     if differing or obsolete or plan.wrong_directories(bundle, seen):
         yield script("converge", _converge_request(bundle, differing, obsolete))
     else:
         host.noop("all files are as described")
+
+
+@operation()
+def unwanted(bundle: Bundle) -> Commands:
+    """Stop services we set up once, and remove the files that had to last until now; nobody asks for either any more."""
+    seen = look(plan.look_request(bundle, show=False))
+    units = [activation.unit for activation in plan.still_running(bundle, seen)]
+    obsolete = plan.obsolete_files(bundle, seen)
+    if units:
+        yield StringCommand("systemctl", "disable", "--quiet", "--now", *units)
+    if obsolete:
+        yield script("converge", _converge_request(bundle, plan.differing_files(bundle, seen), obsolete))
+    if any(path.startswith(UNITS) for path in obsolete):
+        yield StringCommand("systemctl", "daemon-reload")
+    if not (units or obsolete):
+        host.noop("nothing is left that is no longer wanted")
 
 
 def _converge_request(bundle: Bundle, differing: list[HostFile], obsolete: list[str]) -> dict[str, Any]:
@@ -100,7 +113,7 @@ def _converge_request(bundle: Bundle, differing: list[HostFile], obsolete: list[
             for item in bundle.directories
         ],
         "remove": obsolete,
-        "void": plan.touched_services(bundle, [file.path for file in differing]),
+        "void": plan.void_stamps(bundle, [file.path for file in differing]),
         "checks": [
             {"service": service, "command": check.command, "silent": check.silent} for service, check in bundle.checks
         ],
@@ -120,17 +133,20 @@ def _payload(file: HostFile) -> dict[str, Any]:
 
 @operation()
 def running(activation: Activation) -> Commands:
-    """Restart the service if it does not run what is on disk."""
-    if plan.runs_as_described(_service_state(activation)):
-        host.noop(f"{activation.unit} runs what is on disk")
+    """Restart the service if it does not run what is on disk; reload it if that is all it needs."""
+    state = _service_state(activation)
+    if plan.must_restart(state):
+        yield script("activate", {"service": plan.service_request(activation)})
+    elif plan.must_reload(state):
+        yield script("reload", {"service": plan.service_request(activation)})
     else:
-        yield script("activate", {"service": _service(activation)})
+        host.noop(f"{activation.unit} runs what is on disk")
 
 
 @operation()
 def filtering(activation: Activation) -> Commands:
     """Load the packet filter; unless a new SSH connection gets through, the host takes the rules back by itself."""
-    if plan.runs_as_described(_service_state(activation)):
+    if not plan.must_restart(_service_state(activation)):
         host.noop("the packet filter is loaded")
         return
     yield script("firewall", {"step": "try", "seconds": ROLLBACK_SECONDS})
@@ -176,14 +192,5 @@ def certificate(path: str) -> Commands:
         yield StringCommand("openssl", "x509", "-noout", "-enddate", "-checkend", "0", "-in", path)
 
 
-def _service(activation: Activation) -> dict[str, Any]:
-    return {
-        "name": activation.name,
-        "unit": activation.unit,
-        "stamped": activation.stamped,
-        "ready": activation.ready,
-    }
-
-
 def _service_state(activation: Activation) -> dict[str, bool]:
-    return dict(look({"services": [_service(activation)]})["services"][activation.name])
+    return dict(look({"services": [plan.service_request(activation)]})["services"][activation.name])

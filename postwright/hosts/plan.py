@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from postwright.services.bundle import Activation, Bundle, drop_in
+from postwright.services.bundle import Activation, Bundle, drop_in, reload_stamp
 from postwright.services.parts import HostFile
 
 Seen = Mapping[str, Any]  # one answer of remote/look.py
@@ -31,27 +31,34 @@ class HostPlan:
     files: tuple[FileChange, ...]
     restarts: tuple[str, ...]
     stops: tuple[str, ...] = ()
+    reloads: tuple[str, ...] = ()
 
     @property
     def changes(self) -> int:
         """How many single things would change."""
-        return len(self.packages) + len(self.files) + len(self.restarts) + len(self.stops)
+        return sum(map(len, (self.packages, self.files, self.restarts, self.stops, self.reloads)))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def host_plan(bundle: Bundle, seen: Seen) -> HostPlan:
-    """Compare; a service restarts if it does not run what will be on disk."""
+    """Compare; a service restarts, or reloads if that is enough, when it does not run what will be on disk."""
     files = tuple(file_changes(bundle, seen))
-    touched = touched_services(bundle, (change.path for change in files))
-    restarts = tuple(
-        activation.title
-        for activation in bundle.activations
-        if activation.name in touched or not runs_as_described(seen["services"][activation.name])
+    void = void_stamps(bundle, (change.path for change in files))
+    states = [(activation, seen["services"][activation.name]) for activation in bundle.activations]
+    restarts = [it for it, state in states if it.name in void or must_restart(state)]
+    reloads = [
+        it for it, state in states if it not in restarts and (reload_stamp(it.name) in void or must_reload(state))
+    ]
+    stops = still_running(bundle, seen)
+    return HostPlan(
+        bundle.host, missing_packages(bundle, seen), files, _titles(restarts), _titles(stops), _titles(reloads)
     )
-    stops = tuple(activation.title for activation in still_running(bundle, seen))
-    return HostPlan(bundle.host, missing_packages(bundle, seen), files, restarts, stops)
+
+
+def _titles(activations: Iterable[Activation]) -> tuple[str, ...]:
+    return tuple(activation.title for activation in activations)
 
 
 def still_running(bundle: Bundle, seen: Seen) -> list[Activation]:
@@ -61,11 +68,14 @@ def still_running(bundle: Bundle, seen: Seen) -> list[Activation]:
     return [activation for activation, state in states if state["active"] or state["enabled"]]
 
 
-def touched_services(bundle: Bundle, paths: Iterable[str]) -> list[str]:
-    """The services whose configuration these files are; they must be started anew, even if the files end as they were."""
+def void_stamps(bundle: Bundle, paths: Iterable[str]) -> list[str]:
+    """The stamps that no longer hold once these files have changed, even if the files end as they were."""
     changed = set(paths)
     return [
-        activation.name for activation in bundle.activations if changed & {*activation.stamped, drop_in(activation)}
+        stamp
+        for activation in bundle.activations
+        for stamp, stamped in activation.stamps.items()
+        if changed & {*stamped, drop_in(activation)}
     ]
 
 
@@ -74,9 +84,18 @@ def missing_packages(bundle: Bundle, seen: Seen) -> tuple[str, ...]:
     return tuple(package for package in bundle.packages if package not in seen["packages"])
 
 
-def runs_as_described(service: Mapping[str, bool]) -> bool:
-    """Whether a service is enabled, active, and was started with what is on disk (or cannot run in this container)."""
-    return service["enabled"] and (not service["wanted_here"] or (service["active"] and service["current"]))
+def must_restart(service: Mapping[str, bool]) -> bool:
+    """Whether a service is not enabled, not active, or was started with something else than what is on disk.
+
+    One that cannot run in this container needs only be enabled.
+    """
+    runs = not service["wanted_here"] or (service["active"] and service["current"])
+    return not (service["enabled"] and runs)
+
+
+def must_reload(service: Mapping[str, bool]) -> bool:
+    """Whether a service runs without what a reload would make it take up."""
+    return service["active"] and not service["loaded"]
 
 
 def differing_files(bundle: Bundle, seen: Seen) -> list[HostFile]:
@@ -88,6 +107,11 @@ def obsolete_files(bundle: Bundle, seen: Seen) -> list[str]:
     """Files an earlier apply put there that are no longer part of the description."""
     wanted = {file.path for file in bundle.files}
     return [path for path in seen["managed"] if path not in wanted]
+
+
+def lasting_files(bundle: Bundle, seen: Seen) -> list[str]:
+    """Those of the obsolete files that must stay until everything runs as described."""
+    return [path for path in obsolete_files(bundle, seen) if path.startswith(bundle.lasting)]
 
 
 def wrong_directories(bundle: Bundle, seen: Seen) -> list[str]:
@@ -143,8 +167,17 @@ def look_request(bundle: Bundle, *, show: bool) -> dict[str, Any]:
     return {
         "packages": bundle.packages,
         "files": {**files, **{directory.path: False for directory in bundle.directories}},
-        "services": [
-            {"name": activation.name, "unit": activation.unit, "stamped": activation.stamped}
-            for activation in (*bundle.activations, *bundle.retired)
-        ],
+        "services": [service_request(activation) for activation in (*bundle.activations, *bundle.retired)],
+    }
+
+
+def service_request(activation: Activation) -> dict[str, Any]:
+    """A unit as the scripts of ``remote/`` want it described."""
+    return {
+        "name": activation.name,
+        "unit": activation.unit,
+        "stamped": activation.stamped,
+        "reloaded": activation.reloaded,
+        "ready": activation.ready,
+        "milter": activation.milter,
     }

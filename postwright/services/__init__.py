@@ -18,6 +18,7 @@ SERVICES: tuple[Service, ...] = (
     firewall.SERVICE,
     tls.SERVICE,
     opendkim.SERVICE,
+    opendkim.ED25519_SERVICE,
     submission.SERVICE,
     postfix.SERVICE,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from postwright.services import SERVICES
@@ -13,18 +14,28 @@ MANIFEST = "/etc/postwright/files"
 
 @dataclass(frozen=True)
 class Activation:
-    """A unit that must run what ``stamped`` lists."""
+    """A unit that must run what ``stamped`` lists; what ``reloaded`` lists it takes up without a restart as well."""
 
     name: str
     title: str
     unit: str
     stamped: tuple[str, ...]
     ready: str
+    reloaded: tuple[str, ...] = ()
+    milter: str = ""
+
+    @property
+    def stamps(self) -> dict[str, tuple[str, ...]]:
+        """The stamps of this unit, each with the files whose digest it is."""
+        return {self.name: self.stamped} | ({reload_stamp(self.name): self.reloaded} if self.reloaded else {})
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Packages, directories, files, checks and units of one host, in the order they are dealt with."""
+    """Packages, directories, files, checks and units of one host, in the order they are dealt with.
+
+    ``lasting`` are the beginnings of paths that are removed only after everything runs as described.
+    """
 
     host: str
     packages: tuple[str, ...]
@@ -33,6 +44,7 @@ class Bundle:
     checks: tuple[tuple[str, Check], ...]
     activations: tuple[Activation, ...]
     retired: tuple[Activation, ...] = ()
+    lasting: tuple[str, ...] = ()
 
 
 def bundle(context: Context) -> Bundle:
@@ -42,16 +54,23 @@ def bundle(context: Context) -> Bundle:
     activations = tuple(_activation(service, context, own) for service in wanted if service.unit)
     files = [file for service in wanted for file in own[service.name]]
     files += [file for activation in activations if activation.name != "firewall" for file in _stamp_files(activation)]
-    manifest = "".join(f"{path}\n" for path in sorted([MANIFEST, *(file.path for file in files)]))
+    retired = tuple(_unwanted(service, context) for service in SERVICES if service.unit and service not in wanted)
     return Bundle(
         host=context.host.name,
         packages=tuple(sorted({package for service in wanted for package in service.packages})),
         directories=tuple(directory for service in wanted for directory in service.directories(context)),
-        files=(*files, HostFile(MANIFEST, manifest.encode())),
+        files=(*files, manifest(file.path for file in files)),
         checks=tuple((service.name, check) for service in wanted for check in service.checks),
         activations=activations,
-        retired=tuple(_unwanted(service, context) for service in SERVICES if service.unit and service not in wanted),
+        retired=retired,
+        # Who runs a unit of ours that is to be stopped is told from its drop-in.
+        lasting=(*(path for service in SERVICES for path in service.lasting), *map(drop_in, retired)),
     )
+
+
+def manifest(paths: Iterable[str]) -> HostFile:
+    """The list of all files of ours, itself included."""
+    return HostFile(MANIFEST, "".join(f"{path}\n" for path in sorted({MANIFEST, *paths})).encode())
 
 
 def _unwanted(service: Service, context: Context) -> Activation:
@@ -61,8 +80,16 @@ def _unwanted(service: Service, context: Context) -> Activation:
 
 def _activation(service: Service, context: Context, own: dict[str, tuple[HostFile, ...]]) -> Activation:
     parts = [service.name, *(name for name in service.uses if name in own)]
-    stamped = tuple(file.path for part in parts for file in own[part])
-    return Activation(service.name, service.title, _unit(service, context), stamped, service.ready)
+    files = [file for part in parts for file in own[part]]
+    return Activation(
+        service.name,
+        service.title,
+        _unit(service, context),
+        stamped=tuple(file.path for file in files if file.taken_up == "start"),
+        ready=service.ready,
+        reloaded=tuple(file.path for file in files if file.taken_up == "reload"),
+        milter=service.milter,
+    )
 
 
 def _unit(service: Service, context: Context) -> str:
@@ -71,17 +98,26 @@ def _unit(service: Service, context: Context) -> str:
     return service.unit(context.release)
 
 
-def _stamp_files(activation: Activation) -> tuple[HostFile, HostFile]:
-    """Every start of the unit, whoever starts it, notes the digest of the configuration it starts with."""
-    listing = "".join(f"{path}\n" for path in activation.stamped)
-    text = (
-        "# postwright decides from this stamp whether the service runs what is on disk.\n"
-        f"[Service]\nExecStartPre=+/etc/postwright/stamp {activation.name}\n"
-    )
-    return (
-        HostFile(f"{STAMPS}/{activation.name}", listing.encode()),
-        HostFile(drop_in(activation), text.encode()),
-    )
+def _stamp_files(activation: Activation) -> tuple[HostFile, ...]:
+    """Every start of the unit, whoever starts it, notes the digest of the configuration it starts with.
+
+    A reload notes nothing, for OpenDKIM may refuse it: it takes the stamp away if there is something new to take up,
+    and ``remote/reload.py`` notes it once the reload is proven.
+    """
+    listings = [
+        HostFile(f"{STAMPS}/{stamp}", "".join(f"{path}\n" for path in paths).encode())
+        for stamp, paths in activation.stamps.items()
+    ]
+    lines = ["# postwright decides from this stamp whether the service runs what is on disk.", "[Service]"]
+    lines += [f"ExecStartPre=+/etc/postwright/stamp {stamp}" for stamp in activation.stamps]
+    if activation.reloaded:
+        lines.append(f"ExecReload=+/etc/postwright/stamp --reload {reload_stamp(activation.name)}")
+    return (*listings, HostFile(drop_in(activation), "".join(f"{line}\n" for line in lines).encode()))
+
+
+def reload_stamp(name: str) -> str:
+    """The name of the stamp of what a service has taken up by a reload; remote/common.py says the same."""
+    return f"{name}.reload"
 
 
 def drop_in(activation: Activation) -> str:

@@ -1,43 +1,111 @@
-"""OpenDKIM: signs everything a host sends for its domains, with keys only it can read."""
+"""OpenDKIM: signs everything a host sends for its domains, with keys only it can read.
+
+A process of it signs with one algorithm: under another one an RSA key makes garbage, silently. So Ed25519 keys get a
+process of their own beside that for RSA keys, only on a host that has such keys, and neither process sees keys of
+the other.
+
+A rotation is atomic and loses no message. Keys come into place before the tables that name them. SigningTable names a
+key by its domain and KeyTable alone says which selector that is, so a domain moves to another key by the rename of
+KeyTable and a reload. Keys are read anew for each message. A session with Postfix that was open before the reload
+signs with the previous tables to its end; without its key, which is removed last, it is told to try again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
 from postwright.render import template
-from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service, SigningKey
+from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service, SigningKey, TakenUp
 
 KEYS = "/etc/postwright/dkim"
 
 
-def key_path(key: SigningKey) -> str:
-    return f"{KEYS}/{key.domain}/{key.selector}.pem"
+@dataclass(frozen=True)
+class Signer:
+    """A process of OpenDKIM: the one algorithm it signs with, and all that tells it from the other."""
+
+    algorithm: str
+    name: str
+    keys: str
+    socket: str
+
+    @property
+    def configuration(self) -> str:
+        return f"/etc/{self.name}.conf"
+
+    @property
+    def unit(self) -> str:
+        return f"{self.name}.service"
+
+    @property
+    def milter(self) -> str:
+        """As Postfix names it, from its chroot."""
+        return f"unix:opendkim/{self.socket}"
+
+    @property
+    def socket_path(self) -> str:
+        return f"/var/spool/postfix/opendkim/{self.socket}"
+
+    def of(self, keys: Iterable[SigningKey]) -> list[SigningKey]:
+        """Those it signs with, in an order that is always the same."""
+        return sorted((key for key in keys if key.algorithm == self.algorithm), key=lambda it: (it.domain, it.selector))
 
 
-def _files(context: Context) -> tuple[HostFile, ...]:
-    keys = sorted(context.secrets.signing_keys, key=lambda key: (key.domain, key.selector))
+RSA = Signer("rsa", "opendkim", KEYS, "opendkim.sock")
+ED25519 = Signer("ed25519", "opendkim-ed25519", f"{KEYS}-ed25519", "ed25519.sock")
+
+
+def milters(context: Context) -> list[str]:
+    """The signers Postfix is to ask, in this order."""
+    return [RSA.milter, ED25519.milter] if _has_ed25519(context) else [RSA.milter]
+
+
+def _has_ed25519(context: Context) -> bool:
+    return bool(ED25519.of(context.secrets.signing_keys))
+
+
+def key_path(signer: Signer, key: SigningKey) -> str:
+    return f"{signer.keys}/{key.domain}/{key.selector}.pem"
+
+
+def _files(signer: Signer, context: Context) -> tuple[HostFile, ...]:
+    """Keys first, then what names them."""
+    keys = signer.of(context.secrets.signing_keys)
+    pems = {key_path(signer, key): key for key in [*signer.of(context.secrets.kept_keys), *keys]}
     return (
-        HostFile("/etc/opendkim.conf", template("opendkim/opendkim.conf.j2", context)),
-        HostFile(
-            "/etc/systemd/system/opendkim.service.d/postwright-socket.conf",
-            template("opendkim/socket.conf.j2", context),
-        ),
-        _table("KeyTable", context, keys),
-        _table("SigningTable", context, keys),
-        _table("TrustedHosts", context, keys),
-        *(
-            HostFile(key_path(key), key.pem, mode=0o600, owner="opendkim", group="opendkim", secret=True)
-            for key in keys
-        ),
+        *(_owned(path, key.pem, "use", secret=True) for path, key in sorted(pems.items())),
+        HostFile(signer.configuration, template("opendkim/opendkim.conf.j2", context, signer=signer)),
+        *_unit_files(signer, context),
+        *(_owned(f"{signer.keys}/{name}", text, "reload") for name, text in _tables(signer, context, keys).items()),
     )
 
 
-def _table(name: str, context: Context, keys: list[SigningKey]) -> HostFile:
-    content = template(
-        f"opendkim/{name}.j2",
-        context,
-        keys=[(key.domain, key.selector, key_path(key)) for key in keys],
-        helo_names=_helo_names(context, keys),
-    )
-    return HostFile(f"{KEYS}/{name}", content, owner="opendkim", group="opendkim", mode=0o640)
+def _owned(path: str, content: bytes, taken_up: TakenUp, *, secret: bool = False) -> HostFile:
+    """A file that OpenDKIM reads after it has given up root: at a reload, or for a message."""
+    mode = 0o600 if secret else 0o640
+    return HostFile(path, content, mode, "opendkim", "opendkim", secret=secret, taken_up=taken_up)
+
+
+def _unit_files(signer: Signer, context: Context) -> list[HostFile]:
+    """Debian brings the unit of the first signer."""
+    drop_in = f"/etc/systemd/system/{signer.unit}.d/postwright-socket.conf"
+    made = [HostFile(drop_in, template("opendkim/socket.conf.j2", context))]
+    if signer is not RSA:
+        unit = template("opendkim/unit.service.j2", context, signer=signer)
+        made.insert(0, HostFile(f"/etc/systemd/system/{signer.unit}", unit))
+    return made
+
+
+def _tables(signer: Signer, context: Context, keys: list[SigningKey]) -> dict[str, bytes]:
+    """KeyTable first: no table may name a key that is not there yet."""
+    values = {
+        "keys": [(key.domain, key.selector, key_path(signer, key)) for key in keys],
+        "helo_names": _helo_names(context, keys),
+    }
+    names = ("KeyTable", "SigningTable", "TrustedHosts")
+    return {name: template(f"opendkim/{name}.j2", context, **values) for name in names}
 
 
 def _helo_names(context: Context, keys: list[SigningKey]) -> list[tuple[str, str]]:
@@ -48,21 +116,37 @@ def _helo_names(context: Context, keys: list[SigningKey]) -> list[tuple[str, str
     return [(name, domain) for name, domain in signers if domain and name not in domains]
 
 
-def _directories(context: Context) -> tuple[HostDirectory, ...]:
-    domains = sorted({key.domain for key in context.secrets.signing_keys})
+def _directories(signer: Signer, context: Context) -> tuple[HostDirectory, ...]:
+    keys = signer.of([*context.secrets.signing_keys, *context.secrets.kept_keys])
     return (
-        HostDirectory(KEYS, 0o750, "root", "opendkim"),
-        *(HostDirectory(f"{KEYS}/{d}", 0o700, "opendkim", "opendkim") for d in domains),
+        HostDirectory(signer.keys, 0o750, "root", "opendkim"),
+        *(HostDirectory(f"{signer.keys}/{d}", 0o700, "opendkim", "opendkim") for d in sorted({k.domain for k in keys})),
     )
 
 
 SERVICE = Service(
-    name="opendkim",
+    name=RSA.name,
     title="DKIM signer",
     packages=("opendkim",),
-    files=_files,
-    directories=_directories,
-    checks=(Check("opendkim -n -x /etc/opendkim.conf"),),
-    unit=lambda _release: "opendkim.service",
-    ready="test -S /var/spool/postfix/opendkim/opendkim.sock",
+    files=partial(_files, RSA),
+    directories=partial(_directories, RSA),
+    checks=(Check(f"opendkim -n -x {RSA.configuration}"),),
+    unit=lambda _release: RSA.unit,
+    ready=f"test -S {RSA.socket_path}",
+    milter=RSA.socket_path,
+    lasting=(f"{RSA.keys}/",),
+)
+ED25519_SERVICE = Service(
+    name=ED25519.name,
+    title="DKIM signer, Ed25519",
+    packages=("opendkim",),
+    files=partial(_files, ED25519),
+    directories=partial(_directories, ED25519),
+    checks=(Check(f"opendkim -n -x {ED25519.configuration}"),),
+    unit=lambda _release: ED25519.unit,
+    ready=f"test -S {ED25519.socket_path}",
+    milter=ED25519.socket_path,
+    # All of it: Postfix asks this signer until it has been restarted without it.
+    lasting=(f"{ED25519.keys}/", ED25519.configuration, f"/etc/systemd/system/{ED25519.unit}"),
+    wanted=_has_ed25519,
 )

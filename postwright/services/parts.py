@@ -10,11 +10,15 @@ from typing import Literal
 from postwright.model import Fleet, Host
 
 Release = Literal["12", "13"]
+TakenUp = Literal["start", "reload", "use"]
 
 
 @dataclass(frozen=True)
 class HostFile:
-    """A file of a host: absolute path under /etc, content, permissions. ``secret`` content is never shown."""
+    """A file of a host: absolute path under /etc, content, permissions. ``secret`` content is never shown.
+
+    ``taken_up`` says when its service reads it: at its start, at a reload as well, or each time it uses it.
+    """
 
     path: str
     content: bytes
@@ -23,6 +27,7 @@ class HostFile:
     group: str = "root"
     secret: bool = False
     replace_link: bool = False
+    taken_up: TakenUp = "start"
 
     @property
     def sha256(self) -> str:
@@ -46,21 +51,26 @@ class HostDirectory:
 
 @dataclass(frozen=True)
 class SigningKey:
-    """The key a host signs a domain with: unencrypted PKCS#8 PEM, for OpenDKIM alone."""
+    """The key a host signs a domain with: unencrypted PKCS#8 PEM, for OpenDKIM alone. ``algorithm``: rsa or ed25519."""
 
     domain: str
     selector: str
     pem: bytes = field(repr=False)
+    algorithm: str = "rsa"
 
 
 @dataclass(frozen=True)
 class HostSecrets:
-    """What rendering a host needs besides the fleet; read from keyring and files by ``material``."""
+    """What rendering a host needs besides the fleet; read from keyring and files by ``material``.
+
+    ``kept_keys`` lie on the host and are in no table: a return to one of them needs no transfer of a key.
+    """
 
     signing_keys: tuple[SigningKey, ...] = ()
     certificate: bytes = b""
     private_key: bytes = field(default=b"", repr=False)
     password_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    kept_keys: tuple[SigningKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,9 +103,11 @@ def always(_context: Context) -> bool:
 class Service:
     """One service of a mail host.
 
-    ``unit`` None means files only; else the unit (per release where they differ) runs what ``stamped`` lists: the
-    digest of these files at each start is the stamp restarts are decided from. ``ready`` is a shell command that
-    succeeds when the service answers.
+    ``unit`` None means files only; else the unit (per release where they differ) runs what its files say: the digest
+    of those it read is the stamp that restarts and reloads are decided from. ``ready`` is a shell command that
+    succeeds when the service answers. ``milter`` is the socket of a milter that reloads some of its files, which it
+    does when it is next connected to. ``lasting`` are the beginnings of paths that are removed last, for the service,
+    or who speaks to it, may need them until then.
     """
 
     name: str
@@ -107,4 +119,6 @@ class Service:
     unit: Callable[[Release], str] | None = None
     uses: tuple[str, ...] = ()
     ready: str = "true"
+    milter: str = ""
+    lasting: tuple[str, ...] = ()
     wanted: Callable[[Context], bool] = always

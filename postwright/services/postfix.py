@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postwright.model import Domain
 from postwright.render import template
-from postwright.services import submission, tls
+from postwright.services import opendkim, submission, tls
 from postwright.services.parts import Check, Context, HostFile, Service
 
 ETC = "/etc/postfix"
@@ -25,6 +25,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "senders": senders(context),
         "aliases": aliases(context, inbound),
         "proof_port": PROOF_PORT,
+        "milters": opendkim.milters(context),
     }
     names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
     return tuple(HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values)) for name in names)

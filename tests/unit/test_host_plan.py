@@ -1,16 +1,21 @@
 """The plan of a host says what an apply would do to it: all of that, nothing else, and no secret."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 from support import context
 
-from postwright.hosts.plan import host_plan, look_request, runs_as_described
+from postwright.hosts.plan import host_plan, lasting_files, look_request, must_reload, must_restart, void_stamps
 from postwright.services.bundle import bundle
+from postwright.services.parts import SigningKey
 
 MAIN_CF = "/etc/postfix/main.cf"
 TLS_KEY = "/etc/postwright/tls/key.pem"
+KEYS = "/etc/postwright/dkim"
+TABLES = [f"{KEYS}/{name}" for name in ("KeyTable", "SigningTable", "TrustedHosts")]
+RUNNING = {"enabled": True, "active": True, "current": True, "loaded": True, "wanted_here": True}
 
 
 @pytest.fixture
@@ -36,12 +41,11 @@ def seen(wanted):
     """A host that is as described; tests change it."""
     files = {it.path: state(it.content, it.mode, it.owner, it.group) for it in wanted.files}
     directories = {it.path: state(b"", it.mode, it.owner, it.group, regular=False) for it in wanted.directories}
-    running = {"enabled": True, "active": True, "current": True, "wanted_here": True}
     return {
         "packages": dict.fromkeys(wanted.packages, "1.0"),
         "files": files | directories,
         "managed": list(files),
-        "services": {it.name: dict(running) for it in wanted.activations},
+        "services": {it.name: dict(RUNNING) for it in (*wanted.activations, *wanted.retired)},
     }
 
 
@@ -57,7 +61,7 @@ def test_a_host_that_is_as_described_has_an_empty_plan(wanted, seen):
 
 
 def test_an_empty_host_gets_everything(wanted, seen):
-    off = {"enabled": False, "active": False, "current": False, "wanted_here": True}
+    off = RUNNING | {"enabled": False, "active": False, "current": False, "loaded": False}
     seen |= {"packages": {}, "files": {}, "managed": [], "services": dict.fromkeys(seen["services"], off)}
     plan = host_plan(wanted, seen)
     assert plan.packages == wanted.packages
@@ -65,7 +69,7 @@ def test_an_empty_host_gets_everything(wanted, seen):
     assert {change.path for change in plan.files if change.what == "directory"} == {
         it.path for it in wanted.directories
     }
-    assert plan.restarts == tuple(it.title for it in wanted.activations)
+    assert (plan.restarts, plan.reloads) == (tuple(it.title for it in wanted.activations), ())
     assert plan.changes == len(plan.packages) + len(plan.files) + len(plan.restarts)
 
 
@@ -137,7 +141,9 @@ def test_the_question_asks_for_all_the_plan_needs(wanted):
     asked = look_request(wanted, show=True)
     assert set(asked["packages"]) == set(wanted.packages)
     assert set(asked["files"]) == {it.path for it in (*wanted.files, *wanted.directories)}
-    assert {it["name"]: it["stamped"] for it in asked["services"]} == {it.name: it.stamped for it in wanted.activations}
+    units = (*wanted.activations, *wanted.retired)
+    assert {it["name"]: it["stamped"] for it in asked["services"]} == {it.name: it.stamped for it in units}
+    assert {it["name"]: it["reloaded"] for it in asked["services"]} == {it.name: it.reloaded for it in units}
 
 
 def test_a_file_of_an_earlier_apply_is_removed_and_a_foreign_one_is_not(wanted, seen):
@@ -162,7 +168,65 @@ def test_a_unit_that_the_container_refuses_is_not_started_again_and_again(wanted
 
 
 def test_a_unit_that_the_container_refuses_is_still_to_be_enabled():
-    assert not runs_as_described({"enabled": False, "active": False, "current": False, "wanted_here": False})
+    assert must_restart(RUNNING | {"enabled": False, "active": False, "current": False, "wanted_here": False})
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_of_the_signer_is_taken_up_by_a_reload_and_not_by_a_restart(wanted, seen, table):
+    seen["files"][table] |= {"sha256": "0" * 64}
+    plan = host_plan(wanted, seen)
+    assert (plan.restarts, plan.reloads, plan.changes) == ((), ("DKIM signer",), 2)
+    assert void_stamps(wanted, [table]) == ["opendkim.reload"]
+
+
+def test_a_signer_that_has_not_taken_up_its_tables_reloads_though_no_file_changes(wanted, seen):
+    seen["services"]["opendkim"]["loaded"] = False
+    plan = host_plan(wanted, seen)
+    assert (plan.files, plan.restarts, plan.reloads, plan.changes) == ((), (), ("DKIM signer",), 1)
+
+
+def test_a_signer_that_restarts_takes_up_its_tables_as_well_and_does_not_reload(wanted, seen):
+    seen["files"]["/etc/opendkim.conf"] |= {"sha256": "0" * 64}
+    seen["files"][TABLES[0]] |= {"sha256": "0" * 64}
+    plan = host_plan(wanted, seen)
+    assert (plan.restarts, plan.reloads) == (("DKIM signer",), ())
+
+
+def test_a_service_that_is_not_running_is_started_and_not_reloaded():
+    stopped = RUNNING | {"active": False, "loaded": False}
+    assert must_restart(stopped)
+    assert not must_reload(stopped)
+
+
+def test_a_key_is_read_for_each_message_and_changes_without_restart_or_reload(wanted, seen):
+    pem = f"{KEYS}/example.com/pw20261122.pem"
+    del seen["files"][pem]
+    plan = host_plan(wanted, seen)
+    assert [change.path for change in plan.files] == [pem]
+    assert (plan.restarts, plan.reloads, void_stamps(wanted, [pem])) == ((), (), [])
+
+
+def test_what_makes_the_unit_write_its_stamps_voids_both(wanted):
+    drop_in = "/etc/systemd/system/opendkim.service.d/postwright-stamp.conf"
+    assert void_stamps(wanted, [drop_in]) == ["opendkim", "opendkim.reload"]
+
+
+def test_an_obsolete_key_lasts_until_the_signer_has_let_go_of_it_and_other_files_do_not(wanted, seen):
+    old = f"{KEYS}/example.com/old.pem"
+    seen["managed"] += [old, "/etc/systemd/system/opendkim.service.d/earlier.conf"]
+    assert lasting_files(wanted, seen) == [old]
+
+
+def test_a_second_signer_that_is_no_longer_wanted_lasts_whole_and_is_stopped(tmp_path, wanted, seen):
+    made = context(tmp_path)
+    key = SigningKey("example.com", "ed1", b"(private Ed25519 key)\n", algorithm="ed25519")
+    both = bundle(replace(made, secrets=replace(made.secrets, signing_keys=(*made.secrets.signing_keys, key))))
+    seen["managed"] = [file.path for file in both.files]
+    ours = {path for path in seen["managed"] if "ed25519" in path and not path.startswith("/etc/postwright/stamps/")}
+    plan = host_plan(wanted, seen)
+    assert len(ours) == 8  # its key, its tables, its configuration, its unit with two drop-ins
+    assert set(lasting_files(wanted, seen)) == ours
+    assert plan.stops == ("DKIM signer, Ed25519",)
 
 
 def test_a_new_certificate_restarts_postfix_alone(wanted, seen):

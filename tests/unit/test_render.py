@@ -13,7 +13,7 @@ from support import GOLDEN, another_host, context, host_data, mail_fleet, projec
 from postwright import render
 from postwright.services import SERVICES
 from postwright.services.bundle import MANIFEST, STAMPS, bundle
-from postwright.services.parts import Context
+from postwright.services.parts import Context, SigningKey
 
 RELEASES = ("13", "12")
 
@@ -192,7 +192,9 @@ def test_a_stamp_lists_only_files_of_the_bundle_and_of_the_services_it_uses(whol
     for activation in whole.activations:
         assert set(activation.stamped) <= set(files), activation.name
         if activation.name != "firewall":
-            assert files[f"{STAMPS}/{activation.name}"].splitlines() == list(activation.stamped)
+            for stamp, paths in activation.stamps.items():
+                assert set(paths) <= set(files), stamp
+                assert files[f"{STAMPS}/{stamp}"].splitlines() == list(paths)
 
 
 def test_postfix_restarts_for_a_new_certificate_and_nobody_restarts_for_the_files_of_others(whole):
@@ -217,7 +219,7 @@ def test_the_manifest_lists_every_file_itself_included(whole):
 
 def test_services_are_activated_in_the_order_they_are_needed(whole):
     names = [activation.name for activation in whole.activations]
-    assert names == [service.name for service in SERVICES if service.unit]
+    assert names == [service.name for service in SERVICES if service.unit and service.name != "opendkim-ed25519"]
     for before, after in (
         ("resolver", "postfix"),
         ("firewall", "postfix"),
@@ -225,3 +227,87 @@ def test_services_are_activated_in_the_order_they_are_needed(whole):
         ("submission", "postfix"),
     ):
         assert names.index(before) < names.index(after)
+
+
+def signing(base, *extra, kept=()):
+    """Texts of the files of the first host with these keys besides its RSA keys."""
+    made = context(base)
+    keys = (*made.secrets.signing_keys, *extra)
+    return bundle(replace(made, secrets=replace(made.secrets, signing_keys=keys, kept_keys=tuple(kept))))
+
+
+def key(algorithm, selector="next", domain="example.com"):
+    return SigningKey(domain, selector, f"(private {algorithm} key)\n".encode(), algorithm=algorithm)
+
+
+def test_keys_come_before_the_tables_that_name_them_and_key_table_before_signing_table(tmp_path):
+    paths = [
+        file.path for file in signing(tmp_path, key("ed25519")).files if file.path.startswith("/etc/postwright/dkim")
+    ]
+    kinds = [
+        (
+            "-ed25519" in path,
+            ["KeyTable", "SigningTable", "TrustedHosts"].index(name)
+            if (name := path.rpartition("/")[2])[0].isupper()
+            else -1,
+        )
+        for path in paths
+    ]
+    assert kinds == sorted(kinds)
+    assert {kind for _, kind in kinds} == {-1, 0, 1, 2}
+
+
+def test_a_rotation_changes_key_table_and_no_other_table(tmp_path):
+    made = context(tmp_path)
+    turned = tuple(replace(it, selector="next") for it in made.secrets.signing_keys)
+    before = texts(bundle(made))
+    after = texts(
+        bundle(replace(made, secrets=replace(made.secrets, signing_keys=turned, kept_keys=made.secrets.signing_keys)))
+    )
+    assert {path for path in before if after[path] != before[path]} == {MANIFEST, "/etc/postwright/dkim/KeyTable"}
+
+
+def test_a_kept_key_lies_on_the_host_and_is_in_no_table(tmp_path):
+    files = texts(signing(tmp_path, kept=[key("rsa", "kept", "example.com"), key("rsa", "kept", "gone.example")]))
+    assert files["/etc/postwright/dkim/example.com/kept.pem"] == files["/etc/postwright/dkim/gone.example/kept.pem"]
+    assert "kept" not in files["/etc/postwright/dkim/KeyTable"]
+    assert "gone.example" not in files["/etc/postwright/dkim/SigningTable"]
+
+
+def test_each_signer_gets_keys_of_its_own_algorithm_alone(tmp_path):
+    files = texts(signing(tmp_path, key("ed25519"), kept=[key("ed25519", "kept")]))
+    of_rsa = {path: text for path, text in files.items() if path.startswith("/etc/postwright/dkim/")}
+    of_ed25519 = {path: text for path, text in files.items() if path.startswith("/etc/postwright/dkim-ed25519/")}
+    assert "ed25519" not in "".join((*of_rsa, *of_rsa.values()))
+    assert {path.rpartition("/")[2] for path in of_ed25519} == {
+        "KeyTable", "SigningTable", "TrustedHosts", "next.pem", "kept.pem"
+    }  # fmt: skip
+    assert "private rsa" not in "".join(of_ed25519.values())
+    assert re.findall(r"^[^#].*", of_ed25519["/etc/postwright/dkim-ed25519/KeyTable"], re.MULTILINE) == [
+        "example.com example.com:next:/etc/postwright/dkim-ed25519/example.com/next.pem"
+    ]
+    assert "SignatureAlgorithm      rsa-sha256\n" in files["/etc/opendkim.conf"]
+    assert "SignatureAlgorithm      ed25519-sha256\n" in files["/etc/opendkim-ed25519.conf"]
+    assert "/dkim/" not in files["/etc/opendkim-ed25519.conf"]
+
+
+def test_postfix_asks_the_second_signer_only_where_it_has_keys(tmp_path, whole):
+    both = signing(tmp_path, key("ed25519"))
+    sockets = "unix:opendkim/opendkim.sock unix:opendkim/ed25519.sock"
+    assert f"\nsmtpd_milters = {sockets}\nnon_smtpd_milters = $smtpd_milters\n" in texts(both)["/etc/postfix/main.cf"]
+    assert [it.name for it in both.activations][-4:] == ["opendkim", "opendkim-ed25519", "submission", "postfix"]
+    assert "ed25519" not in "".join((*texts(whole), *texts(whole).values()))
+    assert [it.name for it in whole.retired] == ["opendkim-ed25519"]
+
+
+def test_a_kept_key_alone_makes_no_second_signer(tmp_path):
+    made = signing(tmp_path, kept=[key("ed25519")])
+    assert not any("ed25519" in file.path for file in made.files)
+
+
+def test_what_a_reload_takes_up_is_the_tables_of_the_signers_and_nothing_else(tmp_path):
+    made = signing(tmp_path, key("ed25519"))
+    tables = {it.name: [path.rpartition("/")[2] for path in it.reloaded] for it in made.activations if it.reloaded}
+    names = ["KeyTable", "SigningTable", "TrustedHosts"]
+    assert tables == {"opendkim": names, "opendkim-ed25519": names}
+    assert not any(path.endswith(".pem") for it in made.activations if it.reloaded for path in it.stamped)

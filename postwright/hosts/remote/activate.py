@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from postwright.hosts.remote.common import answer, exclusive, fail, run, service_state
+from postwright.hosts.remote.common import answer, exclusive, fail, last_words, run, service_state
 
 
 def ready(service: dict[str, Any]) -> bool:
@@ -21,8 +21,7 @@ def wait_until_ready(service: dict[str, Any], seconds: int = 30) -> None:
         if state["active"] and ready(service):
             return
         time.sleep(0.1)
-    journal = run("journalctl", "-u", service["unit"], "-n", "12", "--no-pager", "-o", "cat").stdout
-    fail(f"{service['unit']} did not become ready in {seconds} s; its last words:\n{journal}")
+    fail(f"{service['unit']} did not become ready in {seconds} s; its last words:\n{last_words(service['unit'])}")
 
 
 def main(request: dict[str, Any]) -> None:
@@ -34,11 +33,11 @@ def main(request: dict[str, Any]) -> None:
     run("systemctl", "reset-failed", service["unit"])
     done = run("systemctl", "restart", service["unit"])
     if done.returncode:
-        journal = run("journalctl", "-u", service["unit"], "-n", "12", "--no-pager", "-o", "cat").stdout
-        fail(f"systemctl restart {service['unit']}: {done.stderr}\n{journal}")
+        fail(f"systemctl restart {service['unit']}: {done.stderr}\n{last_words(service['unit'])}")
     if service_state(service)["wanted_here"]:
         wait_until_ready(service)
-        if not service_state(service)["current"]:
+        state = service_state(service)
+        if not (state["current"] and state["loaded"]):
             fail(f"{service['unit']} runs, but not with the configuration on disk; was it edited meanwhile? run again")
     lock.close()
     answer(restarted=service["unit"])

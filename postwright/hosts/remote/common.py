@@ -90,13 +90,23 @@ def unfit_for_container(unit: dict[str, str]) -> bool:
     return refused and unit.get("ActiveState") == "inactive" and Path("/run/systemd/container").exists()
 
 
+def has_stamp(name: str, paths: Iterable[str]) -> bool:
+    """Whether the stamp of this name is of these files as they are now."""
+    return text_of(RUN / f"{name}.stamp").strip() == configuration_digest(paths)
+
+
 def service_state(service: dict[str, Any]) -> dict[str, bool]:
-    """Whether a service runs, starts at boot, and was started with what is on disk now."""
+    """Whether a service runs, starts at boot, was started with what is on disk now, and has loaded what it reloads."""
     unit = unit_state(service["unit"])
-    stamp = text_of(RUN / f"{service['name']}.stamp").strip()
     return {
         "active": unit.get("ActiveState") == "active",
         "enabled": unit.get("UnitFileState") in {"enabled", "static", "alias", "enabled-runtime"},
-        "current": stamp == configuration_digest(service["stamped"]) and unit.get("NeedDaemonReload") != "yes",
+        "current": has_stamp(service["name"], service["stamped"]) and unit.get("NeedDaemonReload") != "yes",
+        "loaded": not service["reloaded"] or has_stamp(f"{service['name']}.reload", service["reloaded"]),
         "wanted_here": not unfit_for_container(unit),
     }
+
+
+def last_words(unit: str) -> str:
+    """The newest lines of a unit's journal."""
+    return run("journalctl", "-u", unit, "-n", "12", "--no-pager", "-o", "cat").stdout

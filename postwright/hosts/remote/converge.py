@@ -7,6 +7,7 @@ it is created 0600, given its owner, and only then moved to its name. A run cut 
 from __future__ import annotations
 
 import base64
+import contextlib
 import grp
 import os
 import pwd
@@ -69,6 +70,15 @@ def make_directory(root: str, item: dict[str, Any]) -> None:
     target.chmod(item["mode"])
 
 
+def remove(path: Path) -> None:
+    """A file, and those of its folders that are ours and empty now."""
+    path.unlink(missing_ok=True)
+    ours = (it for it in path.parents if "/etc/postwright/" in f"{it}" or it.name.endswith(".service.d"))
+    with contextlib.suppress(OSError):
+        for folder in ours:
+            folder.rmdir()
+
+
 def put(root: str, request: dict[str, Any]) -> None:
     """Everything of the request, below ``root``."""
     for item in request["directories"]:
@@ -76,7 +86,7 @@ def put(root: str, request: dict[str, Any]) -> None:
     for item in request["files"]:
         place(root, item)
     for path in request["remove"]:
-        Path(f"{root}{path}").unlink(missing_ok=True)
+        remove(Path(f"{root}{path}"))
 
 
 def validate(stage: str, request: dict[str, Any]) -> None:

@@ -116,6 +116,7 @@ def firewall_state() -> dict[str, bool]:
         "enabled": unit_state("postwright-firewall.service").get("UnitFileState") == "enabled",
         "current": want is not None
         and text_of(RUN / "firewall.stamp").strip() == want == digest(STATE / "firewall.nft"),
+        "loaded": True,
         "wanted_here": True,
     }
 
