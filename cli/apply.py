@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,10 @@ from postwright.errors import UsageError
 if TYPE_CHECKING:  # loads pydantic, which would slow down every --help
     from postwright.apply import Landed
     from postwright.artefact import SavedPlan
+    from postwright.checks.run import Results
     from postwright.inventory import Project
     from postwright.plan import FleetPlan
-    from postwright.publishing import Terms
+    from postwright.terms import Terms
 
 
 @click.command()
@@ -61,10 +63,8 @@ def apply(
       postwright apply --plan plan.json        what `plan --out plan.json` saved
       postwright apply --yes                   from cron or CI
     """
-    from postwright import apply as service  # noqa: PLC0415 - heavy
-    from postwright import material  # noqa: PLC0415
-    from postwright.cli.verify import run_checks  # noqa: PLC0415
-    from postwright.publishing import Terms  # noqa: PLC0415
+    from postwright import material  # noqa: PLC0415 - heavy
+    from postwright.terms import Terms  # noqa: PLC0415
 
     project = read(options)
     material.require_valid(project)
@@ -72,20 +72,41 @@ def apply(
     terms = Terms(
         saved.adopt if saved else adopt, saved.consolidate if saved else consolidate, force=force, settle=settle
     )
-    progress = output.Progress(verbose=bool(options.verbose))
-    with service.exclusively(project):
-        plan = _agreed(options, project, progress, terms, saved, ask=not yes and not saved)
-        landed = service.apply(
-            project, plan, progress.phase, lambda host, step: progress.step(f"{host}: {step}"), terms
-        )
-    progress.done()
-    if not options.json:
-        _print_landed(landed)
-    results = run_checks(project, options, progress) if verify_after and not landed.nothing else None
+    run = Run(options, project, ask=not yes and not saved, verify=verify_after)
+    landed = run.apply(terms, saved)
     if options.json:
-        output.document({**landed.to_json(), "verified": results and results.to_json()})
-    if results and not results.all_ok:
+        output.document({**landed.to_json(), "verified": run.verified and run.verified.to_json()})
+    if run.verified and not run.verified.all_ok:
         ctx.exit(1)
+
+
+@dataclass
+class Run:
+    """One or more applies by one command: what it may ask, and what the checks said after the last that changed anything."""
+
+    options: Options
+    project: Project
+    ask: bool
+    verify: bool
+    verified: Results | None = None
+
+    def apply(self, terms: Terms, saved: SavedPlan | None = None) -> Landed:
+        """Plan, agree, apply, tell, verify."""
+        from postwright import apply as service  # noqa: PLC0415 - heavy
+        from postwright.cli.verify import run_checks  # noqa: PLC0415
+
+        progress = output.Progress(verbose=bool(self.options.verbose))
+        with service.exclusively(self.project):
+            plan = _agreed(self.options, self.project, progress, terms, saved, ask=self.ask)
+            landed = service.apply(
+                self.project, plan, progress.phase, lambda host, step: progress.step(f"{host}: {step}"), terms
+            )
+        progress.done()
+        if not self.options.json:
+            _print_landed(landed)
+        if self.verify and not landed.nothing:
+            self.verified = run_checks(self.project, self.options, progress)
+        return landed
 
 
 def _saved(file: Path | None, flags: bool) -> SavedPlan | None:
@@ -119,6 +140,7 @@ def _agreed(
 def _print_landed(landed: Landed) -> None:
     for signature in landed.proven:
         click.echo(f"proven: {signature.host} signs {signature.domain} with {signature.selector}")
+    for step in landed.keys:
+        click.echo(f"key: {step.domain} {step.selector} is {step.to}")
     steps = output.counted(sum(len(steps) for steps in landed.hosts.values()), "step")
-    zones, keys = output.counted(len(landed.zones), "zone"), output.counted(len(landed.keys), "key")
-    click.secho(f"changed: {steps} on hosts, {zones} in DNS; {keys} made", fg="green")
+    click.secho(f"changed: {steps} on hosts, {output.counted(len(landed.zones), 'zone')} in DNS", fg="green")

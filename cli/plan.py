@@ -34,7 +34,7 @@ def plan(
     """
     from postwright import apply, artefact, material  # noqa: PLC0415 - heavy
     from postwright.cli.plan_text import print_plan  # noqa: PLC0415
-    from postwright.publishing import Terms  # noqa: PLC0415
+    from postwright.terms import Terms  # noqa: PLC0415
 
     project = read(options)
     material.require_valid(project)

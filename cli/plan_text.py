@@ -7,6 +7,8 @@ import click
 from postwright.cli import output
 from postwright.dns.show import lines as dns_lines
 from postwright.hosts.plan import HostPlan
+from postwright.keys.key import State
+from postwright.keys.steps import KeyStep
 from postwright.plan import FleetPlan
 
 
@@ -14,20 +16,42 @@ def print_plan(plan: FleetPlan, *, whole: bool = False) -> None:
     """Keys, DNS and hosts; one line if nothing would change. ``whole`` shows the content of new files too."""
     for note in plan.dns.notes:
         click.secho(f"note: {note}", fg="yellow")
+    for danger in plan.dangers:
+        click.secho(f"unsafe: {danger}", fg="red")
     if plan.is_empty:
         click.secho("Nothing to do: hosts and DNS are as the inventory says.", fg="green")
         return
     if plan.keys:
         output.heading("Keys")
-        output.diff_lines(
-            (f"+ {it.domain}: RSA-{it.bits}, selector {it.selector}, and its TXT record" for it in plan.keys), "  "
-        )
+        output.diff_lines(map(key_line, plan.keys), "  ")
     if dns := dns_lines(plan.dns):
         output.heading("DNS")
         output.diff_lines(dns, "  ")
     for host in plan.hosts:
         _print_host(host, whole=whole)
     click.echo(_totals(plan))
+
+
+def key_line(step: KeyStep) -> str:
+    """What an apply does to one key."""
+    of = f" of {step.host}" if step.host else ""
+    kind = f"RSA-{step.bits}" if step.algorithm == "rsa" else "Ed25519"
+    if step.is_new:
+        then = "hosts sign with it" if step.to == "active" else "hosts sign with it once caches let it in"
+        return f"+ {step.domain}: {kind}, selector {step.selector}{of}, and its TXT record; {then} ({step.why})"
+    return f"{_KEY_MARKS.get(step.to, '~')} {step.domain}: {step.selector}{of} {_KEY_WORDS[step.to]}"
+
+
+_KEY_MARKS = {"revoked": "-", "deleted": "-"}
+_KEY_WORDS: dict[State, str] = {
+    "generated": "is made",
+    "published": "is in DNS; hosts sign with it once caches let it in",
+    "confirmed": "may be signed with",
+    "active": "is what hosts sign with from now on",
+    "retiring": "retires: mail under way still verifies with it",
+    "revoked": "is revoked: its record says so",
+    "deleted": "is deleted, with its record",
+}
 
 
 def _print_host(host: HostPlan, *, whole: bool) -> None:
@@ -45,10 +69,13 @@ def _print_host(host: HostPlan, *, whole: bool) -> None:
         click.secho(f"  - stops: {', '.join(host.stops)}", fg="red")
     if host.restarts:
         click.echo(f"  ↻ restarts: {', '.join(host.restarts)}")
+    if host.reloads:
+        click.echo(f"  ↻ reloads: {', '.join(host.reloads)}")
 
 
 def _totals(plan: FleetPlan) -> str:
-    rrsets = sum(len(zone.net) for zone in plan.dns.zones) + len(plan.keys)
+    new = sum(step.is_new for step in plan.keys)
+    rrsets = sum(len(zone.net) for zone in plan.dns.zones) + new
     changes = output.counted(sum(host.changes for host in plan.hosts), "change")
     parts = (output.counted(len(plan.keys), "key"), output.counted(rrsets, "RRset"))
     return f"\n{', '.join(parts)}, {changes} on {output.counted(len(plan.hosts), 'host')}"

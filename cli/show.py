@@ -9,7 +9,7 @@ from postwright.cli.options import Options
 from postwright.cli.project import project as read
 from postwright.errors import UsageError
 
-WHATS = ["summary", "records", "files", "keys", "policies", "providers"]
+WHATS = ["summary", "records", "files", "policies", "providers"]
 
 
 @click.command()
@@ -24,13 +24,13 @@ WHATS = ["summary", "records", "files", "keys", "policies", "providers"]
 )
 @click.pass_obj
 def show(options: Options, what: str, host_name: str | None, release: str) -> None:
-    """Show the records, files and keys an inventory means.
+    """Show the records and files an inventory means.
 
     Connects to nothing.
 
-    WHAT is summary (the default), records (as zone files), files (with their content, secrets left out), keys, policies
+    WHAT is summary (the default), records (as zone files), files (with their content, secrets left out), policies
     (MTA-STS, to be served over HTTPS) or providers (how to set up each DNS provider so that it lets us do no more than
-    we must).
+    we must). For keys see `postwright keys list`.
 
     \b
     Examples:

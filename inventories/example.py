@@ -149,7 +149,20 @@ mail = (
             "keys": {
                 "directory": "../keys",
                 "passphrase": {"file": "../secrets/passphrase"},
-                "bits": 2048,
+                "bits": 2048,  # or 3072, 4096; more than a key has makes the next apply replace it
+                # How long a key signs; every apply moves keys by the steps that are due. None: until `keys rotate`.
+                "rotate_every": "90d",
+                # An old key stays in DNS for policies.queue_lifetime and this, at least 1d, and as long as a queue holds
+                # mail it signed.
+                "retire_margin": "2d",
+                # Then it is revoked (an empty p=) for this long, at least 30d, before its record goes.
+                "keep_revoked": "30d",
+                # Names of selectors: {date} is 20261122 and must be in it; {serial} counts from 1; {host} with per_host.
+                "selector": "pw{date}",
+                # Each host has keys of its own: one that is broken into does not give away those of the others.
+                "per_host": False,
+                # "rsa+ed25519" signs every message twice; the second signer costs throughput. See docs/keys.md.
+                "algorithm": "rsa",
             },
             # Who may log in to submit mail, and as whom they may send ("@domain" is every address of it). The file
             # holds a hash, made with: openssl passwd -6

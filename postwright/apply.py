@@ -6,33 +6,35 @@ with a key the world cannot see. Killed anywhere, the next run goes on from what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from postwright import material
-from postwright.dns import nameservers
-from postwright.dns.canonical import txt_octets
-from postwright.dns.kinds import delegation
-from postwright.dns.records import zone_for
 from postwright.dns.writing import listed
 from postwright.errors import DeployError, PostwrightError
 from postwright.hosts import runner
-from postwright.hosts.bundles import planned_selector
 from postwright.inventory import Project
+from postwright.keys.key import Keys
+from postwright.keys.steps import KeyStep, steps
 from postwright.locks import project_lock
-from postwright.plan import FleetPlan, NewKey
-from postwright.proof import Signature, prove_signing
-from postwright.publishing import Phase, Terms, await_caches, dns_plan, publish, retract, waiting
+from postwright.plan import FleetPlan
+from postwright.proof import Signature
+from postwright.publishing import Phase, await_caches, dns_plan, key_wait, publish, retract
+from postwright.rotation import moves, strangers
+from postwright.rotation.endangered import lost_keys
+from postwright.rotation.living import holdings, living
+from postwright.rotation.outlook import outlook, unled
+from postwright.rotation.proving import prove
+from postwright.terms import Terms
 
 
 @dataclass
 class Landed:
     """What an apply did; filled as it goes, so that it can be told when one is cut short."""
 
-    keys: list[str] = field(default_factory=list)
+    keys: tuple[KeyStep, ...] = ()
     zones: dict[str, None] = field(default_factory=dict)  # an ordered set
     hosts: dict[str, list[str]] = field(default_factory=dict)
     proven: list[Signature] = field(default_factory=list)
@@ -47,7 +49,8 @@ class Landed:
 
     def told(self) -> str:
         """One line for an operator whose run ended early."""
-        parts = [f"new keys for {listed(self.keys)}"] if self.keys else []
+        moved = [f"{step.domain} {step.selector} {step.to}" for step in self.keys]
+        parts = [f"keys {listed(moved)}"] if moved else []
         parts += [f"DNS of {listed(tuple(self.zones))}"] if self.zones else []
         parts += [f"host {host}: {', '.join(steps)}" for host, steps in self.hosts.items() if steps]
         return "; ".join(parts) or "nothing"
@@ -55,7 +58,7 @@ class Landed:
     def to_json(self) -> dict[str, Any]:
         proven = [{"host": it.host, "domain": it.domain, "selector": it.selector} for it in self.proven]
         return {
-            "keys": self.keys,
+            "keys": [asdict(step) for step in self.keys],
             "zones": list(self.zones),
             "hosts": self.hosts,
             "proven": proven,
@@ -70,24 +73,25 @@ def exclusively(project: Project) -> AbstractContextManager[None]:
 
 def make_plan(project: Project, phase: Phase, terms: Terms) -> FleetPlan:
     """What an apply would change; reads hosts and zones, changes nothing."""
-    names = [domain.name for domain in project.fleet.domains]
-    keyring = material.keyring_of(project)
-    new = tuple(
-        NewKey(name, planned_selector(project, name), project.fleet.keys.bits) for name in keyring.missing(names)
-    )
+    phase("reading keys")
+    keys = outlook(project, terms)
     phase("reading DNS")
-    unled = waiting(project)
-    found = dns_plan(project, terms, phase)
+    found = dns_plan(project, terms, phase, keys.then)
     phase("reading hosts")
-    noted = replace(found, notes=(*found.notes, *unled.values()))
-    return FleetPlan(new, noted, tuple(runner.plan(project, unled)))
+    hosts = {host.name: holdings(project.fleet, host, keys.then) for host in project.fleet.hosts}
+    noted = replace(found, notes=(*found.notes, *keys.notes))
+    plans = tuple(runner.plan(project, hosts))
+    dangers = (*strangers.dangers(project, plans), *lost_keys(project, found, keys.then))
+    return FleetPlan(keys.steps, noted, plans, dangers)
 
 
 @contextmanager
-def _interruptible(landed: Landed) -> Iterator[None]:
+def _interruptible(project: Project, landed: Landed) -> Iterator[None]:
     """Whatever ends an apply early, the operator reads what had landed by then."""
+    before = living(project)
     try:
-        yield
+        with _noting_keys(project, before, landed):
+            yield
     except KeyboardInterrupt:
         msg = f"interrupted; landed so far: {landed.told()}; the next apply completes it"
         raise DeployError(msg) from None
@@ -96,6 +100,14 @@ def _interruptible(landed: Landed) -> Iterator[None]:
             raise
         error.add_note(f"landed before: {landed.told()}")
         raise
+
+
+@contextmanager
+def _noting_keys(project: Project, before: Mapping[str, Keys], landed: Landed) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        landed.keys = steps(before, living(project))
 
 
 def apply(
@@ -113,18 +125,21 @@ def apply(
     unproven = project.base / ".postwright" / "unproven"
     if not expected.is_empty:
         unproven.touch()
-    with _interruptible(landed):
-        fresh = _make_keys(project, phase, landed)
+    with _interruptible(project, landed):
+        _make_keys(project, expected, phase, terms)
         plan = publish(project, expected, phase, landed.zone, terms)
+        moves.published(project, plan, key_wait(project, plan))
         await_caches(project, plan, phase, settle=terms.settle)
-        _confirm_keys(project)
+        _confirm_keys(project, expected, phase, terms)
         phase("hosts")
         runner.apply(project, lambda line: _note(landed, line, step))
-        if unproven.exists() or not landed.nothing:
+        if unproven.exists() or landed.hosts or moves.unproven(living(project)):
             phase("proving that every host signs")
-            landed.proven = prove_signing(project, _key_in_dns(project), tuple(fresh))
+            landed.proven = prove(project, phase)
             unproven.unlink(missing_ok=True)
+        moves.taken_off(project)
         retract(project, plan, phase, landed.zone)
+        moves.ended(project)
     return landed
 
 
@@ -136,36 +151,17 @@ def _note(landed: Landed, line: dict[str, Any], step: Callable[[str, str], None]
         landed.hosts.setdefault(line["host"], []).append(title)
 
 
-def _make_keys(project: Project, phase: Phase, landed: Landed) -> list[str]:
-    """Domains without a key get one; returns the domains whose key no host signs with yet."""
-    keyring = material.keyring_of(project)
-    names = [domain.name for domain in project.fleet.domains]
-    missing = keyring.missing(names)
-    if missing:
-        phase(f"making {len(missing)} DKIM key{'s' if len(missing) > 1 else ''}")
-        keyring.generate(missing, project.fleet.keys.bits, material.passphrase_of(project), datetime.now(UTC).date())
-        landed.keys += missing
-    return [name for name in names if keyring.signing_key(name) is None]
+def _make_keys(project: Project, expected: FleetPlan, phase: Phase, terms: Terms) -> None:
+    number = sum(step.is_new for step in expected.keys)
+    if number:
+        phase(f"making {number} DKIM key{'s' if number > 1 else ''}")
+    moves.begin(project, expected.keys, terms)
 
 
-def _confirm_keys(project: Project) -> None:
-    """Every published key has been seen by now, and hosts may sign with it; not where the owner's CNAME is missing."""
-    unled = waiting(project)
-    for domain in project.fleet.domains:
-        if domain.name not in unled:
-            material.keyring_of(project).activate(domain.name)
-
-
-def _key_in_dns(project: Project) -> Callable[[str], bytes | None]:
-    """Asks an authoritative server for the TXT of a name, as a verifier would get it."""
-    return lambda name: joined_text(project, name)
-
-
-def joined_text(project: Project, name: str) -> bytes | None:
-    """The one TXT at a name with its strings joined (RFC 6376 §3.6.2.2), or None if there is not exactly one."""
-    home = delegation.home(project.fleet, name)
-    servers, notes = nameservers.authoritative(project.fleet, zone_for(project.fleet, home))
-    if not servers:
-        raise nameservers.NoAnswerError("; ".join(notes))
-    values = nameservers.ask(servers[0], home, "TXT")
-    return txt_octets(values[0]) if len(values) == 1 else None
+def _confirm_keys(project: Project, expected: FleetPlan, phase: Phase, terms: Terms) -> None:
+    """Every published key has been seen by now; not confirmed where the owner's CNAME is missing."""
+    if terms.settle and (seconds := moves.seconds_to_wait(project, expected.keys)):
+        phase(f"waiting {seconds} s, until no cache says that the new keys are not there")
+        time.sleep(seconds)
+    if moves.agreed(expected.keys):
+        moves.confirmed(project, expected.keys, unled(project, terms))

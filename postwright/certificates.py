@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from postwright.errors import PostwrightError
-from postwright.keys.keyring import load_private_key
+from postwright.keys.private import load_private_key
 
 _DER = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 

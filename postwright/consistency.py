@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import consistency_dns
+from postwright import consistency_dns, consistency_keys
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -149,4 +149,5 @@ _CHECKS: dict[Check, set[str]] = {
     _probe: {"logins", "probe"},
     _postmaster_behind_us: {"postmaster", "domains"},
     **consistency_dns.CHECKS,
+    **consistency_keys.CHECKS,
 }

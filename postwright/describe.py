@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from postwright import material
@@ -10,10 +11,11 @@ from postwright.dns.kinds import delegation, mta_sts
 from postwright.dns.providers import snippets
 from postwright.dns.records import Record, consents, desired, unmanaged_pointers, zone_for
 from postwright.files import content
-from postwright.hosts.bundles import planned_selector
 from postwright.inventory import Project
-from postwright.keys.keyring import Key
+from postwright.keys.keyring import public_keys
 from postwright.model import Domain, Host
+from postwright.rotation.living import holdings, living
+from postwright.rotation.outlook import foreseen
 from postwright.services.bundle import bundle
 from postwright.services.parts import Context, HostFile, HostSecrets, Release, SigningKey
 
@@ -23,7 +25,7 @@ Described = tuple[Any, list[str]]
 def summary(project: Project) -> Described:
     """Hosts with addresses and roles, domains with policy and key, zones with provider, and what others must set."""
     fleet = project.fleet
-    keyring = material.keyring_of(project)
+    keys = signing_selectors(project)
     value = {
         "hosts": [
             {
@@ -34,7 +36,7 @@ def summary(project: Project) -> Described:
             }
             for host in fleet.hosts
         ],
-        "domains": [_domain(project, domain, keyring.signing_key(domain.name)) for domain in fleet.domains],
+        "domains": [_domain(project, domain, keys.get(domain.name, ())) for domain in fleet.domains],
         "parked": list(fleet.parked),
         "zones": [{"name": zone.name, "provider": zone.provider} for zone in fleet.zones],
         "ask_your_hoster": [{"address": str(it.ip), "ptr": it.helo} for it in unmanaged_pointers(fleet)],
@@ -44,7 +46,17 @@ def summary(project: Project) -> Described:
     return value, [*_summary_lines(value), *_asking_lines(value)]
 
 
-def _domain(project: Project, domain: Domain, key: Key | None) -> dict[str, Any]:
+def signing_selectors(project: Project) -> dict[str, list[str]]:
+    """Domain → the selectors its hosts sign with."""
+    keys = living(project)
+    held = {it for host in project.fleet.hosts for it in holdings(project.fleet, host, keys) if it.signs}
+    found: dict[str, list[str]] = {}
+    for it in sorted(held):
+        found.setdefault(it.domain, []).append(it.selector)
+    return found
+
+
+def _domain(project: Project, domain: Domain, selectors: Sequence[str]) -> dict[str, Any]:
     return {
         "name": domain.name,
         "hosts": [host.name for host in project.fleet.hosts_of(domain)],
@@ -52,7 +64,7 @@ def _domain(project: Project, domain: Domain, key: Key | None) -> dict[str, Any]
         "dmarc": domain.dmarc.policy,
         "mta_sts": domain.mta_sts.mode if domain.mta_sts else None,
         "delegated_to": domain.delegated.to if domain.delegated else None,
-        "selector": key.selector if key else None,
+        "selectors": list(selectors),
     }
 
 
@@ -63,7 +75,7 @@ def _summary_lines(value: dict[str, Any]) -> list[str]:
         lines += [f"    {it['ip']} says HELO {it['helo']}" for it in host["addresses"]]
     lines.append("Domains")
     for it in value["domains"]:
-        key = f"signs with {it['selector']}" if it["selector"] else "has no key yet: apply makes one"
+        key = f"signs with {', '.join(it['selectors'])}" if it["selectors"] else "has no key yet: apply makes one"
         parts = [f"MX {it['mx']}", f"DMARC {it['dmarc']}"]
         parts += [f"MTA-STS {it['mta_sts']}"] if it["mta_sts"] else []
         parts += [f"delegated to {it['delegated_to']}"] if it["delegated_to"] else []
@@ -109,8 +121,7 @@ def records(project: Project) -> Described:
 
     A domain without a key shows none yet.
     """
-    names = [domain.name for domain in project.fleet.domains]
-    keys = material.keyring_of(project).public_keys(names)
+    keys = public_keys(living(project))
     by_zone: dict[str, list[Record]] = {zone.name: [] for zone in project.fleet.zones}
     for record in desired(project.fleet, keys, material.certificate_digests(project)):
         by_zone[zone_for(project.fleet, record.name).name].append(record)
@@ -121,41 +132,20 @@ def records(project: Project) -> Described:
     return value, [line for zone, found in by_zone.items() for line in zonefile.zonefile(zone, found).splitlines()]
 
 
-def keys(project: Project) -> Described:
-    """The keyring's public side."""
-    keyring = material.keyring_of(project)
-    value = {
-        domain.name: [
-            {"selector": it.selector, "state": it.state, "bits": it.bits, "created": it.created, "p": it.p}
-            for it in keyring.keys(domain.name)
-        ]
-        for domain in project.fleet.domains
-    }
-    lines = []
-    for name, found in value.items():
-        rows = [f"  {it['selector']}  {it['state']}  RSA-{it['bits']}  made {it['created']}" for it in found]
-        lines += [name, *(rows or ["  none yet: apply makes one"])]
-    return value, lines
-
-
 def providers(project: Project) -> Described:
     """How each provider is to be set up so that we may do what we must and no more."""
     fleet = project.fleet
-    names = [domain.name for domain in fleet.domains]
-    keys = material.keyring_of(project).public_keys(names)
+    keys = public_keys(living(project))
     value = {name: snippets.lines(fleet, keys, name) for name in fleet.providers}
     return value, [line for name, lines in value.items() for line in (f"== provider {name}", *lines)]
 
 
 def files(project: Project, host: Host, release: Release) -> tuple[HostFile, ...]:
     """Every file of a host. Private parts are left empty: no passphrase is asked for."""
-    keyring = material.keyring_of(project)
-    selectors = {
-        name: key.selector if (key := keyring.signing_key(name)) else planned_selector(project, name)
-        for name in (domain.name for domain in project.fleet.domains_of(host))
-    }
+    held = holdings(project.fleet, host, foreseen(project))
     secrets = HostSecrets(
-        signing_keys=tuple(SigningKey(name, selector, b"") for name, selector in selectors.items()),
+        signing_keys=tuple(SigningKey(it.domain, it.selector, b"", it.algorithm) for it in held if it.signs),
+        kept_keys=tuple(SigningKey(it.domain, it.selector, b"", it.algorithm) for it in held if not it.signs),
         certificate=content(project.path(host.tls.certificate)),
         password_hashes={login.login: "" for login in project.fleet.logins},
     )

@@ -5,25 +5,23 @@ Private parts are kept in memory only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-
 from postwright import certificates, secret
-from postwright.dns.kinds import delegation
 from postwright.errors import UsageError
 from postwright.files import content
 from postwright.inventory import Project
-from postwright.keys.keyring import Keyring, load_private_key, require_strength
+from postwright.keys.keyring import Keyring
+from postwright.keys.private import load_private_key, plain, require_strength
+from postwright.keys.signing import Held
 from postwright.model import Host, SecretSource
 from postwright.services.parts import HostSecrets, SigningKey
 
 
 def keyring_of(project: Project) -> Keyring:
-    """The project's keyring; keys of delegated domains take the selectors their owners have led to us."""
-    return Keyring(project.path(project.fleet.keys.directory), partial(delegation.selectors, project.fleet))
+    """The project's keyring."""
+    return Keyring(project.path(project.fleet.keys.directory))
 
 
 def certificate_digests(project: Project) -> dict[str, str]:
@@ -50,28 +48,27 @@ def passphrase_of(project: Project) -> str:
     return require_strength(secret.read(source, project.base, "mail_fleet.keys.passphrase"), str(source))
 
 
-def host_secrets(project: Project, host: Host, passphrase: str) -> HostSecrets:
-    """Everything private that one host gets."""
+def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[Held]) -> HostSecrets:
+    """Everything private that one host gets; a key that is only planned has no private half yet."""
+    pairs = [(it, _signing_key(project, it, passphrase)) for it in held]
     return HostSecrets(
-        signing_keys=_signing_keys(project, host, passphrase),
+        signing_keys=tuple(key for it, key in pairs if it.signs),
+        kept_keys=tuple(key for it, key in pairs if not it.signs),
         certificate=content(project.path(host.tls.certificate)),
         private_key=_tls_key(project, host, passphrase),
         password_hashes=_password_hashes(project),
     )
 
 
-def _signing_keys(project: Project, host: Host, passphrase: str) -> tuple[SigningKey, ...]:
+def _signing_key(project: Project, held: Held, passphrase: str) -> SigningKey:
     keyring = keyring_of(project)
-    keys = ((domain.name, keyring.signing_key(domain.name)) for domain in project.fleet.domains_of(host))
-    return tuple(
-        SigningKey(name, key.selector, keyring.private_pem(name, key, passphrase)) for name, key in keys if key
-    )
+    found = next((key for key in reversed(keyring.keys(held.domain)) if key.selector == held.selector), None)
+    pem = plain(keyring.private_key(held.domain, found, passphrase)) if found else b""
+    return SigningKey(held.domain, held.selector, pem, held.algorithm)
 
 
 def _tls_key(project: Project, host: Host, passphrase: str) -> bytes:
-    return load_private_key(project.path(host.tls.key), passphrase).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    return plain(load_private_key(project.path(host.tls.key), passphrase))
 
 
 def _password_hashes(project: Project) -> dict[str, str]:

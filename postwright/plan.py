@@ -8,24 +8,20 @@ from typing import Any
 from postwright.dns.plan import DnsPlan
 from postwright.errors import UnsafePlan
 from postwright.hosts.plan import HostPlan
-
-
-@dataclass(frozen=True)
-class NewKey:
-    """A DKIM key an apply would make; its TXT record follows, and the host that signs with it."""
-
-    domain: str
-    selector: str
-    bits: int
+from postwright.keys.steps import KeyStep
 
 
 @dataclass(frozen=True)
 class FleetPlan:
-    """Everything that would change, with old values where there are any."""
+    """Everything that would change, with old values where there are any.
 
-    keys: tuple[NewKey, ...]
+    ``dangers``: why it is unsafe, besides what DNS says of itself.
+    """
+
+    keys: tuple[KeyStep, ...]
     dns: DnsPlan
     hosts: tuple[HostPlan, ...]
+    dangers: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -37,7 +33,7 @@ class FleetPlan:
         if self.dns.conflicts:
             lines = (f"{conflict.name} {conflict.type}: {conflict.reason}" for conflict in self.dns.conflicts)
             raise UnsafePlan("DNS holds what this would damage; nothing was changed\n" + "\n".join(lines))
-        reasons = self.dns.unsafe_reasons()
+        reasons = (*self.dns.unsafe_reasons(), *self.dangers)
         if reasons and not force:
             raise UnsafePlan("\n".join(reasons) + "\nnothing was changed; --force does it all the same")
 
@@ -45,6 +41,7 @@ class FleetPlan:
         return {
             "empty": self.is_empty,
             "keys": [asdict(key) for key in self.keys],
+            "dangers": list(self.dangers),
             "dns": self.dns.to_json(),
             "hosts": [host.to_json() for host in self.hosts],
         }

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 from postwright import artefact, material
-from postwright.dns import caches, nameservers, owners, propagation
+from postwright.dns import caches, nameservers, propagation
 from postwright.dns import publish as service
+from postwright.dns.kinds import delegation
 from postwright.dns.plan import DnsPlan
 from postwright.dns.providers import ZoneMoved
 from postwright.dns.records import Record, zone_for
 from postwright.errors import ProviderError, UnsafePlan
-from postwright.hosts.bundles import planned_selector
 from postwright.inventory import Project
+from postwright.keys.key import Keys
+from postwright.keys.keyring import public_keys
 from postwright.plan import FleetPlan
+from postwright.rotation.living import living
+from postwright.terms import Terms
 
 SECONDS_TO_BE_SEEN = 120
 _TRIES = 3  # plans made anew when somebody else writes to a zone at the same time
@@ -25,33 +29,13 @@ _TRIES = 3  # plans made anew when somebody else writes to a zone at the same ti
 Phase = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What the operator allows.
-
-    ``adopt``: replace values of others where only ours may stand. ``consolidate``: join several SPF records into one.
-    ``force``: carry out an unsafe plan. ``settle``: before hosts, wait until caches have let go of earlier answers.
-    """
-
-    adopt: bool = False
-    consolidate: bool = False
-    force: bool = False
-    settle: bool = False
-
-
-def waiting(project: Project) -> dict[str, str]:
-    """Delegated domains that are not led to us yet, each with what to do."""
-    delegated = [domain.name for domain in project.fleet.domains if domain.delegated]
-    return owners.waiting(project.fleet, {name: planned_selector(project, name) for name in delegated})
-
-
-def dns_plan(project: Project, terms: Terms, phase: Phase = lambda _: None) -> DnsPlan:
-    """What an apply would change in DNS as it is now."""
-    names = [domain.name for domain in project.fleet.domains]
-    keys = material.keyring_of(project).public_keys(names)
+def dns_plan(
+    project: Project, terms: Terms, phase: Phase = lambda _: None, keys: Mapping[str, Keys] | None = None
+) -> DnsPlan:
+    """What an apply would change in DNS as it is now; ``keys``: those of each domain, if not as the keyring has them."""
     return service.plan(
         project.fleet,
-        keys,
+        public_keys(living(project) if keys is None else keys),
         project.base,
         ledger_of(project),
         tlsa=material.certificate_digests(project),
@@ -132,7 +116,7 @@ def _await_servers(project: Project, records: Sequence[Record], phase: Phase, ot
 
 
 def _require_agreed(plan: DnsPlan, expected: FleetPlan) -> None:
-    beyond = plan.beyond(expected.dns, new_keys=bool(expected.keys))
+    beyond = plan.beyond(expected.dns, new_keys=any(step.is_new for step in expected.keys))
     if beyond:
         lines = "\n".join(f"  {line}" for line in beyond)
         raise UnsafePlan(
@@ -170,6 +154,21 @@ def await_caches(project: Project, plan: DnsPlan, phase: Phase, *, settle: bool)
         time.sleep(seconds)
     elif stale := caches.stale_for(plan, lambda _: 0):
         phase(f"caches elsewhere may hold earlier answers for up to {stale} s (--settle waits for that)")
+
+
+def key_wait(project: Project, plan: DnsPlan) -> Callable[[str, str], timedelta]:
+    """How long a cache may hold that a (domain, selector) has no key, or what was there before ``plan``."""
+    known: dict[str, int] = {}
+    before = {change.name: change.old_ttl or 0 for zone in plan.zones for change in zone.additive}
+
+    def wait(domain: str, selector: str) -> timedelta:
+        name = delegation.home(project.fleet, f"{selector}._domainkey.{domain}")
+        zone = zone_for(project.fleet, name)
+        if zone.name not in known:
+            known[zone.name] = max(_negative_ttl(project, zone.name), zone.ttl)
+        return timedelta(seconds=max(known[zone.name], before.get(name, 0)))
+
+    return wait
 
 
 def _negative_ttl(project: Project, name: str) -> int:

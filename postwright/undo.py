@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from postwright import artefact, material
+from postwright import artefact
 from postwright.dns import publish
 from postwright.dns.kinds import delegation
 from postwright.dns.plan import DnsPlan
 from postwright.inventory import Project
+from postwright.keys.key import SIGNING
 from postwright.publishing import ledger_of
+from postwright.rotation.living import living
 
 
 def make_undo(project: Project, file: Path) -> DnsPlan:
@@ -27,9 +29,9 @@ def undo(project: Project, plan: DnsPlan, written: Callable[[str], None]) -> tup
 
 
 def _signing_names(project: Project) -> frozenset[str]:
-    """Where the keys are that hosts sign with, and where those names lead for delegated domains."""
-    keyring = material.keyring_of(project)
-    keys = ((domain.name, keyring.signing_key(domain.name)) for domain in project.fleet.domains)
-    names = {f"{key.selector}._domainkey.{domain}" for domain, key in keys if key}
+    """Where the keys are that mail under way is signed with, and where those names lead for delegated domains."""
+    pairs = ((domain, key) for domain, keys in living(project).items() for key in keys)
+    states = (*SIGNING, "retiring")
+    names = {f"{key.selector}._domainkey.{domain}" for domain, key in pairs if key.state in states}
     led = {target for domain in project.fleet.domains for name, target in delegation.led(domain) if name in names}
     return frozenset(names | led)

@@ -7,6 +7,8 @@ What comes out is safe in every file it is rendered into: no blanks, quotes or l
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ _TRUST_ANCHOR = re.compile(r"[A-Za-z0-9.+/= -]+")
 _URL = re.compile(r"[#-+\-./0-:=?@A-Z_a-z~\[\]%]+")  # printable, without comma, semicolon, quote, backslash, !
 _PLUGIN = re.compile(r"octodns_[a-z0-9_]+(\.[A-Za-z0-9_]+)+")
 _LAST_PORT = 65535
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _NAME_LENGTH = 253  # RFC 1035 §2.3.4, as text
 _LOCAL_LENGTH = 64  # RFC 5321 §4.5.3.1.1
 
@@ -95,6 +98,50 @@ def label(value: str) -> str:
     if not _HOST_LABEL.fullmatch(value):
         raise ValueError(f"{value!r} is not one label of lower case letters, digits and -")
     return value
+
+
+def selector_template(value: str) -> str:
+    """How selectors are made up: letters, digits, ``-`` and ``{date}`` (20261122), ``{serial}`` (1, 2, ...), ``{host}``.
+
+    The date must be in it, for it is what keeps names from coming round again. Of those made on one day the second gets
+    ``-2`` at its end, unless ``{serial}`` says where the number stands.
+    """
+    try:
+        filled = value.format(date="20261122", serial=100, host="h" * 20)
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError):
+        filled = ""
+    if "{date}" not in value or not _HOST_LABEL.fullmatch(filled):
+        raise ValueError(
+            f"{_short(value)} is not a template for selectors, such as 'pw{{date}}' or '{{host}}-{{date}}-{{serial}}'; "
+            "it is of lower case letters, digits and -, and has {date} in it"
+        )
+    return value
+
+
+def signature_algorithm(value: Any) -> Any:
+    """Ed25519 alone would leave mail unsigned to the many receivers that cannot verify it (RFC 8463 §3)."""
+    if value == "ed25519":
+        raise ValueError(
+            "is Ed25519 alone, which many receivers cannot verify: to them the mail would be unsigned; "
+            'say "rsa+ed25519", which signs each message twice'
+        )
+    return value
+
+
+def duration(value: str) -> timedelta:
+    """What ``5d`` means, as Postfix has it: s, m, h, d, w."""
+    return timedelta(**{_UNITS[value[-1]]: int(value[:-1])})
+
+
+def at_least(least: str) -> Callable[[str], str]:
+    """A duration that must not be shorter."""
+
+    def check(value: str) -> str:
+        if duration(value) < duration(least):
+            raise ValueError(f"{value!r} is too short; {least} is the least")
+        return value
+
+    return check
 
 
 def mx_pattern(value: str) -> str:

@@ -24,6 +24,7 @@ _DOMAINS: dict[str, Callable[[Fleet, Domain], object]] = {
     "reporting": dmarc.consents_of,
     "sts_domain": lambda _fleet, domain: domain.mta_sts,
     "tls_reporting": lambda _fleet, domain: domain.tls_reports,
+    "rotated": lambda fleet, _domain: fleet.keys.rotate_every,
     "delegated": lambda _fleet, domain: domain.delegated,
 }
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from postwright import material
-from postwright.apply import joined_text
 from postwright.checks.lookups import asked, found, spf_record
 from postwright.checks.unknown import UnknownError
 from postwright.dns import propagation, spf
@@ -16,14 +14,17 @@ from postwright.dns.propagation import Seen
 from postwright.dns.records import desired
 from postwright.errors import ProviderError
 from postwright.inventory import Project
+from postwright.keys.keyring import public_keys
 from postwright.keys.public import PublicKey
 from postwright.model import Address, Domain, Host
-from postwright.publishing import Terms, dns_plan
+from postwright.publishing import dns_plan
+from postwright.rotation.living import living
+from postwright.terms import Terms
 
 
 @pytest.fixture(scope="module")
 def keys(project: Project) -> tuple[PublicKey, ...]:
-    return material.keyring_of(project).public_keys([domain.name for domain in project.fleet.domains])
+    return public_keys(living(project))
 
 
 @pytest.fixture(scope="module")
@@ -81,19 +82,6 @@ def test_one_spf_record(sender: Domain, project: Project) -> None:
     addresses = [address.ip for host in project.fleet.hosts_of(sender) for address in host.addresses]
     missing = spf.missing(record, [f"ip{ip.version}:{ip}" for ip in addresses])
     assert not missing, f"{', '.join(missing)} is not in {record}"
-
-
-def test_dkim_key_is_published(domain: Domain, project: Project) -> None:
-    """The key hosts sign with is the one DNS shows, RSA of at least 2048 bits and not in test mode."""
-    key = material.keyring_of(project).signing_key(domain.name)
-    assert key is not None, "no active key"
-    text = (joined_text(project, f"{key.selector}._domainkey.{domain.name}") or b"").decode()
-    tags = dict(tag.strip().split("=", 1) for tag in text.split(";") if "=" in tag)
-
-    assert text, f"there is not exactly one TXT at {key.selector}._domainkey.{domain.name}"
-    assert tags.get("p") == key.p, f"the key of {key.selector} in DNS is another one"
-    assert key.bits >= 2048, f"it has {key.bits} bits"
-    assert "y" not in tags.get("t", ""), "it is in test mode (t=y)"
 
 
 def test_dmarc_is_published(policy_owner: Domain, project: Project) -> None:

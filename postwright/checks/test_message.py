@@ -8,23 +8,30 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
 from postwright import secret
-from postwright.apply import joined_text
 from postwright.checks import smtp
 from postwright.checks.unknown import UnknownError
 from postwright.inventory import Project
 from postwright.model import Host
-from postwright.proof import prove_signing
+from postwright.proof import Signature, prove_signing
+from postwright.rotation.living import holdings, living
+from postwright.rotation.proving import joined_text
 
 
 def test_messages_are_signed(project: Project, unreachable: dict[str, str]) -> None:
     """Every host signs for its domains, and the signatures verify with the keys in DNS."""
     hosts = tuple(host for host in project.fleet.hosts if host.name not in unreachable)
-    proven = prove_signing(_project_of(project, hosts), lambda name: joined_text(project, name)) if hosts else []
+    proven = _proven(project, hosts) if hosts else []
     silent = {host.name for host in hosts} - {signature.host for signature in proven}
 
     assert not silent, f"no message was signed on {', '.join(sorted(silent))}"
     if unreachable:
         raise UnknownError("; ".join(unreachable.values()))
+
+
+def _proven(project: Project, hosts: tuple[Host, ...]) -> list[Signature]:
+    keys = living(project)
+    held = {host.name: holdings(project.fleet, host, keys) for host in hosts}
+    return prove_signing(_project_of(project, hosts), held, lambda name: joined_text(project, name))
 
 
 def _project_of(project: Project, hosts: tuple[Host, ...]) -> Project:

@@ -42,8 +42,9 @@ def _early(sides: Sides, after: Values) -> Values:
     """What an exclusive RRset holds once everything additive is written.
 
     Addresses, pointers and TLSA may be several, so old and new overlap. Two TXT values at these names would be undefined,
-    so they are swapped: a key early, because the host will sign with it; a policy late, when the mail is fit for it. A
-    CNAME cannot be two either, and is swapped early: what it leads to is published by then, and hosts may need it.
+    so they are swapped: a key early, because the host will sign with it; a revoked one late, when no host does any more; a
+    policy late, when the mail is fit for it. A CNAME cannot be two either, and is swapped early: what it leads to is
+    published by then, and hosts may need it.
     """
     if sides.type == "TLSA" and not (sides.live and after):
         return ()  # a first one when the host has the key, the last one gone before it may have another
@@ -52,7 +53,7 @@ def _early(sides: Sides, after: Values) -> Values:
     if not sides.live or not after:
         return sides.live or after
     if sides.type == "TXT":
-        return after if dkim.is_key_name(sides.name) else sides.live
+        return after if dkim.is_key_name(sides.name) and dkim.public_part(after[0]) else sides.live
     if sides.type == "CNAME":
         return after
     return (*sides.live, *absent_from(after, sides.live, sides.type))

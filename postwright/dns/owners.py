@@ -5,7 +5,7 @@ Promise: unknown is not "yes": a name the resolver cannot tell of counts as not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from postwright.dns.kinds.delegation import asked
@@ -16,12 +16,12 @@ _WORKERS = 16
 Resolve = Callable[[str, str], tuple[str, ...]]
 
 
-def waiting(fleet: Fleet, selectors: Mapping[str, str], ask: Resolve = resolve) -> dict[str, str]:
+def waiting(fleet: Fleet, selectors: Iterable[tuple[str, str]], ask: Resolve = resolve) -> dict[str, str]:
     """Delegated domain → why hosts may not sign for it yet; those that are led to us are left out.
 
-    ``selectors``: the selector each delegated domain signs with or is to sign with next.
+    ``selectors``: the selectors each delegated domain signs with or is to sign with next, as (domain, selector).
     """
-    needed = {f"{selector}._domainkey.{domain}": domain for domain, selector in selectors.items()}
+    needed = {f"{selector}._domainkey.{domain}": domain for domain, selector in selectors}
     pairs = [(name, target) for name, target in asked(fleet) if name in needed]
     with ThreadPoolExecutor(_WORKERS) as pool:
         reasons = pool.map(lambda pair: _reason(pair[0], pair[1], ask), pairs)
@@ -29,7 +29,7 @@ def waiting(fleet: Fleet, selectors: Mapping[str, str], ask: Resolve = resolve) 
 
 
 def _reason(name: str, target: str, ask: Resolve) -> str:
-    hint = f"ask its owner for {name} CNAME {target}.; until then hosts send no mail of the domain"
+    hint = f"ask its owner for {name} CNAME {target}.; until then hosts do not sign with it"
     try:
         values = ask(name, "CNAME")
     except NoAnswerError as error:

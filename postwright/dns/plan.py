@@ -93,8 +93,21 @@ class Change:
 
     @property
     def adds_key(self) -> bool:
-        """Whether it publishes a DKIM key where nothing was."""
-        return not self.old and self.type == "TXT" and dkim.is_key_name(self.name)
+        """Whether it publishes a DKIM key where none was, or a revoked one."""
+        return self.type == "TXT" and dkim.is_key_name(self.name) and not any(map(dkim.public_part, self.old))
+
+    @property
+    def lost_keys(self) -> frozenset[bytes]:
+        """The ``p=`` tags of DKIM keys that it takes out of DNS."""
+        if self.type != "TXT" or not dkim.is_key_name(self.name):
+            return frozenset()
+        before, after = ({dkim.public_part(value) for value in side} - {b""} for side in (self.old, self.new))
+        return frozenset(before - after)
+
+    @property
+    def ends_revoked_key(self) -> bool:
+        """Whether it deletes the record of a key that was revoked, as is the way of all keys."""
+        return self.type == "TXT" and dkim.is_key_name(self.name) and not self.new and not self.lost_keys
 
     @property
     def swaps_key(self) -> bool:
@@ -193,7 +206,11 @@ class ZonePlan:
         """Why this needs --force."""
         ours, kept = ({(record.name, record.type) for record in side} for side in (self.base, self.ours))
         lost = ours - kept  # RRsets we have nothing in any more, though strangers may stay in them
-        deletes = [it for it in self.net if not it.new or (it.losses and (it.name, it.type) in lost)]
+        deletes = [
+            it
+            for it in self.net
+            if (not it.new or (it.losses and (it.name, it.type) in lost)) and not it.ends_revoked_key
+        ]
         if deletes and len(deletes) >= len(ours):
             yield f"zone {self.zone}: everything of ours would be deleted ({len(deletes)} RRsets)"
         elif len(deletes) > MANY_DELETES and len(deletes) > DELETE_SHARE * len(ours):

@@ -17,6 +17,7 @@ from postwright.hosts.operations import look
 from postwright.hosts.plan import host_plan, look_request
 from postwright.hosts.remote import package
 from postwright.inventory import Project, project_of
+from postwright.keys.signing import Held
 from postwright.wire import packed
 
 Request = dict[str, Any]
@@ -35,7 +36,8 @@ def plan(request: Request, report: adapter.Report) -> list[dict[str, Any]]:
 
     def plan_one(host: Any) -> dict[str, Any]:
         ours = project.fleet.host(host.name)
-        bundle = planned_bundle(project, ours, releases[host.name], passphrase, request["waiting"])
+        held = [Held(**it) for it in request["keys"][host.name]]
+        bundle = planned_bundle(project, ours, releases[host.name], passphrase, held)
         return host_plan(bundle, look(look_request(bundle, show=True))).to_json()
 
     with adapter.session(loaded, _names(project), report) as state:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import UTC, datetime
+from collections.abc import Sequence
 
 from postwright import material
 from postwright.errors import UsageError
 from postwright.inventory import Project
+from postwright.keys.signing import Held
 from postwright.model import Host
+from postwright.rotation.living import holdings, living
 from postwright.services.bundle import Bundle, bundle
-from postwright.services.parts import Context, HostSecrets, Release, SigningKey
+from postwright.services.parts import Context, Release
 
 
 def ready_bundle(project: Project, host: Host, release: Release, passphrase: str) -> Bundle:
@@ -18,34 +19,18 @@ def ready_bundle(project: Project, host: Host, release: Release, passphrase: str
 
     A delegated domain that its owner has not led to us yet is left out: the host takes no mail of it.
     """
-    secrets = material.host_secrets(project, host, passphrase)
-    signed = {key.domain for key in secrets.signing_keys}
+    held = holdings(project.fleet, host, living(project))
+    signed = {key.domain for key in held if key.signs}
     unsigned = [
         domain.name for domain in project.fleet.domains_of(host) if domain.name not in signed and not domain.delegated
     ]
     if unsigned:
         msg = f"host {host.name}: no confirmed DKIM key for {', '.join(unsigned)}; run `postwright apply`, which makes and publishes them"
         raise UsageError(msg)
+    return planned_bundle(project, host, release, passphrase, held)
+
+
+def planned_bundle(project: Project, host: Host, release: Release, passphrase: str, held: Sequence[Held]) -> Bundle:
+    """What a host will have with these keys; those that are yet to be made are named, and empty."""
+    secrets = material.host_secrets(project, host, passphrase, held)
     return bundle(Context(project.fleet, host, release, secrets))
-
-
-def planned_bundle(
-    project: Project, host: Host, release: Release, passphrase: str, waiting: Collection[str] = ()
-) -> Bundle:
-    """What a host will have after an apply: domains without a confirmed key sign with the one that will be made.
-
-    ``waiting``: domains whose owner has not led them to us yet; without a confirmed key they are left out.
-    """
-    secrets = material.host_secrets(project, host, passphrase)
-    keys = {key.domain: key for key in secrets.signing_keys}
-    for domain in (domain for domain in project.fleet.domains_of(host) if domain.name not in waiting):
-        keys.setdefault(domain.name, SigningKey(domain.name, planned_selector(project, domain.name), b""))
-    planned = HostSecrets(tuple(keys.values()), secrets.certificate, secrets.private_key, secrets.password_hashes)
-    return bundle(Context(project.fleet, host, release, planned))
-
-
-def planned_selector(project: Project, domain: str) -> str:
-    """The selector of the key that waits for its confirmation, or of the one an apply would make today."""
-    keyring = material.keyring_of(project)
-    keys = keyring.keys(domain)
-    return keys[-1].selector if keys else keyring.next_selector(domain, datetime.now(UTC).date())

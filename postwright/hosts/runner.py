@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from postwright import errors
 from postwright.hosts.plan import FileChange, HostPlan
 from postwright.inventory import Project, project_of
+from postwright.keys.signing import Held
 from postwright.wire import unpacked
 
 Report = Callable[[dict[str, Any]], None]
@@ -27,15 +29,17 @@ def read_project(inventory: Path) -> Project:
     return project_of(hosts, inventory, clashes)
 
 
-def plan(project: Project, waiting: Collection[str] = ()) -> list[HostPlan]:
-    """What an apply would change on each host; connects and reads. ``waiting``: domains it may not sign for yet."""
-    request = {"action": "plan", "inventory": str(project.inventory), "waiting": list(waiting)}
+def plan(project: Project, keys: Mapping[str, Sequence[Held]]) -> list[HostPlan]:
+    """What an apply would change on each host; connects and reads. ``keys``: those each host is to have."""
+    held = {host: [asdict(key) for key in found] for host, found in keys.items()}
+    request = {"action": "plan", "inventory": str(project.inventory), "keys": held}
     return [_host_plan(data) for data in _ask(request, quiet)]
 
 
 def _host_plan(data: dict[str, Any]) -> HostPlan:
     files = tuple(FileChange(item["path"], item["what"], tuple(item["diff"])) for item in data["files"])
-    return HostPlan(data["host"], tuple(data["packages"]), files, tuple(data["restarts"]), tuple(data["stops"]))
+    titles = (tuple(data[name]) for name in ("restarts", "stops", "reloads"))
+    return HostPlan(data["host"], tuple(data["packages"]), files, *titles)
 
 
 def apply(project: Project, report: Report = quiet) -> dict[str, list[str]]:

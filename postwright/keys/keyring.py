@@ -1,173 +1,145 @@
 """The DKIM keyring: one folder per domain with encrypted PKCS#8 files and a readable ``lifecycle.json``.
 
-Promise: a private key touches the disk encrypted only, mode 0600 from the first byte; a selector is never used twice;
-what is written is complete or not there. Fit to be committed to Git: without the passphrase it is of no use.
+Promise: a private key touches the disk encrypted only, mode 0600 from the first byte; what is written is complete or not
+there; nothing is written that would break the rules of ``lifecycle``. Fit to be committed to Git: without the passphrase
+it is of no use.
 """
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from pydantic import Field, TypeAdapter
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from pydantic import TypeAdapter
 
 from postwright.errors import KeyringError
 from postwright.files import write_atomically
+from postwright.keys import private
+from postwright.keys.key import VALID, Key, Keys
 from postwright.keys.public import PublicKey
-from postwright.keys.selectors import next_fixed, next_selector
-
-State = Literal["generated", "active"]
-MINIMUM_PASSPHRASE = 16  # PKCS#8's key derivation is fast, so the passphrase itself must be strong
 
 
 @dataclass(frozen=True)
-class Key:
-    """One key of a domain. ``generated``: not yet seen in DNS by all; ``active``: hosts may sign with it."""
+class _Document:
+    """What a lifecycle file holds; version 1 was never released."""
 
-    selector: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    state: State
-    bits: int
-    created: str
-    p: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+=*$")]
+    format: Literal[2]
+    domain: str
+    keys: Keys
 
 
-_KEYS = TypeAdapter(tuple[Key, ...])
+_DOCUMENT = TypeAdapter(_Document)
 
 
 @dataclass(frozen=True)
 class Keyring:
-    """A keyring on disk; methods read it anew, so two processes do not see each other's past.
-
-    ``fixed`` gives the only selectors a domain's keys may have, where its owner leads these to us by CNAME; else none.
-    """
+    """A keyring on disk; methods read it anew, so two processes do not see each other's past."""
 
     directory: Path
-    fixed: Callable[[str], tuple[str, ...]] = lambda _domain: ()
 
-    def keys(self, domain: str) -> tuple[Key, ...]:
-        """All keys of a domain, oldest first."""
-        path = self._lifecycle(domain)
+    def domains(self) -> list[str]:
+        """The domains it knows anything of, sorted."""
+        return sorted(path.parent.name for path in self.directory.glob("*/lifecycle.json"))
+
+    def keys(self, domain: str) -> Keys:
+        """All keys of a domain, in the order they were made; those that are deleted too."""
+        path = self.lifecycle(domain)
         try:
-            return _KEYS.validate_python(json.loads(path.read_text(encoding="utf-8"))["keys"])
+            return _DOCUMENT.validate_json(path.read_bytes()).keys
         except FileNotFoundError:
             return ()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             msg = f"{path}: not a lifecycle file ({type(error).__name__}); restore it from version control"
             raise KeyringError(msg) from None
 
-    def public_keys(self, domains: list[str]) -> tuple[PublicKey, ...]:
-        """What DNS must show for these domains: every key that signs or is to sign soon."""
-        return tuple(PublicKey(domain, key.selector, key.p) for domain in domains for key in self.keys(domain))
+    def read(self, domains: Iterable[str]) -> dict[str, Keys]:
+        """Domain → its keys."""
+        return {domain: self.keys(domain) for domain in domains}
 
-    def signing_key(self, domain: str) -> Key | None:
-        """The newest active key of a domain: the one to sign with."""
-        return next((key for key in reversed(self.keys(domain)) if key.state == "active"), None)
+    def write(self, domain: str, keys: Keys) -> None:
+        """Replace what the keyring says of a domain; KeyringError if that cannot be."""
+        document = _Document(2, domain, self._allowed(domain, keys))
+        text = _DOCUMENT.dump_json(document, indent=2, exclude_defaults=True)
+        write_atomically(self.lifecycle(domain), text + b"\n")
 
-    def missing(self, domains: list[str]) -> list[str]:
-        """The domains that have no key at all."""
-        return [domain for domain in domains if not self.keys(domain)]
+    def _allowed(self, domain: str, keys: Keys) -> Keys:
+        living = Counter(key.selector for key in keys if key.state != "deleted")
+        twice = [selector for selector, number in living.items() if number > 1]
+        if twice:
+            raise KeyringError(f"{self.lifecycle(domain)}: {', '.join(twice)} would have two keys; nothing was written")
+        return keys
 
-    def generate(self, domains: list[str], bits: int, passphrase: str, today: date) -> None:
-        """Give each of the domains a new key in state ``generated``."""
+    def update(self, domains: Iterable[str], change: Callable[[str, Keys], Keys]) -> list[str]:
+        """Write what ``change`` makes of each domain's keys, if it is something else; returns the domains written."""
+        written = []
+        for domain in domains:
+            before = self.keys(domain)
+            if (after := change(domain, before)) != before:
+                self.write(domain, after)
+                written.append(domain)
+        return written
+
+    def create(self, drafts: Collection[tuple[str, Key]], passphrase: str) -> None:
+        """Make the private keys of drafts, each with its domain; keys of a domain are made one after the other."""
+        by_domain: dict[str, list[Key]] = {}
+        for domain, draft in drafts:
+            by_domain.setdefault(domain, []).append(draft)
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda domain: self._generate(domain, bits, passphrase, today), domains))
+            list(pool.map(lambda domain: self._create(domain, by_domain[domain], passphrase), by_domain))
 
-    def _generate(self, domain: str, bits: int, passphrase: str, today: date) -> None:
-        private = rsa.generate_private_key(public_exponent=65537, key_size=bits)
-        selector = self.next_selector(domain, today)
-        write_atomically(self._pem(domain, selector), _encrypted(private, passphrase), 0o600)
-        key = Key(selector, "generated", bits, today.isoformat(), public_text(private.public_key()))
-        self._write(domain, (*self.keys(domain), key))
+    def _create(self, domain: str, drafts: list[Key], passphrase: str) -> None:
+        for draft in drafts:
+            made = private.generate(draft.algorithm, draft.bits)
+            self.add(domain, replace(draft, p=private.public_text(made)), made, passphrase)
 
-    def activate(self, domain: str) -> None:
-        """Mark the domain's keys as confirmed in DNS: from now on hosts may sign with them."""
-        keys = self.keys(domain)
-        if any(key.state != "active" for key in keys):
-            self._write(domain, tuple(replace(key, state="active") for key in keys))
+    def add(self, domain: str, key: Key, made: private.SigningKey, passphrase: str) -> None:
+        """Take a key in. A file of the same name that no lifecycle knows was left by a run cut short, and was never used."""
+        before, now = self.keys(domain), key.since
+        freed = (it.to("deleted", now) if (it.selector, it.state) == (key.selector, "revoked") else it for it in before)
+        keys = self._allowed(domain, (*freed, key))
+        write_atomically(self.pem(domain, key.selector), private.encrypted(made, passphrase), 0o600)
+        self.write(domain, keys)
 
-    def private_pem(self, domain: str, key: Key, passphrase: str) -> bytes:
-        """The key as unencrypted PKCS#8 PEM, for the host that signs with it. KeyringError if it is not that key."""
-        path = self._pem(domain, key.selector)
-        private = load_private_key(path, passphrase)
-        if not isinstance(private, rsa.RSAPrivateKey) or public_text(private.public_key()) != key.p:
-            msg = f"{path}: not the key {self._lifecycle(domain)} describes; restore both from version control"
-            raise KeyringError(msg)
-        return private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+    def discard(self, domain: str, keys: Keys) -> None:
+        """Delete the private halves of keys that are deleted, but for a selector that has come round again."""
+        living = {key.selector for key in keys if key.state != "deleted"}
+        for selector in {key.selector for key in keys} - living:
+            self.pem(domain, selector).unlink(missing_ok=True)
 
-    def next_selector(self, domain: str, today: date) -> str:
-        """The selector a key made that day gets. Files count: a crash may have left one the lifecycle does not know.
+    def private_key(self, domain: str, key: Key, passphrase: str) -> private.SigningKey:
+        """The private half, to sign with. KeyringError if the file does not hold that key."""
+        path = self.pem(domain, key.selector)
+        found = private.load_private_key(path, passphrase)
+        if (
+            isinstance(found, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey)
+            and private.public_text(found) == key.p
+            and private.is_sound(found)
+        ):
+            return found
+        msg = f"{path}: not the key {self.lifecycle(domain)} describes; restore both from version control"
+        raise KeyringError(msg)
 
-        KeyringError when all fixed selectors of the domain were used.
-        """
-        files = {path.stem for path in (self.directory / domain).glob("*.pem")}
-        used = files | {key.selector for key in self.keys(domain)}
-        fixed = self.fixed(domain)
-        if not fixed:
-            return next_selector(today, used)
-        selector = next_fixed(fixed, used)
-        if selector is None:
-            msg = (
-                f"{self.directory / domain}: every selector the domain's owner leads to us ({', '.join(fixed)}) has had a key, "
-                "and none is used twice; add a free one to delegated.selectors and have its owner set the CNAME"
-            )
-            raise KeyringError(msg)
-        return selector
-
-    def _pem(self, domain: str, selector: str) -> Path:
+    def pem(self, domain: str, selector: str) -> Path:
+        """Where a private key is kept."""
         return self.directory / domain / f"{selector}.pem"
 
-    def _lifecycle(self, domain: str) -> Path:
+    def lifecycle(self, domain: str) -> Path:
+        """Where a domain's keys are described."""
         return self.directory / domain / "lifecycle.json"
 
-    def _write(self, domain: str, keys: tuple[Key, ...]) -> None:
-        document = {"domain": domain, "keys": [asdict(key) for key in keys]}
-        write_atomically(self._lifecycle(domain), (json.dumps(document, indent=2) + "\n").encode())
 
-
-def require_strength(passphrase: str, source: str) -> str:
-    """The passphrase, if it is long enough to protect keys in a repository."""
-    if len(passphrase) < MINIMUM_PASSPHRASE:
-        msg = f"mail_fleet.keys.passphrase ({source}): shorter than {MINIMUM_PASSPHRASE} characters; make one with: openssl rand -base64 30"
-        raise KeyringError(msg)
-    return passphrase
-
-
-def public_text(public: rsa.RSAPublicKey) -> str:
-    """The ``p=`` value of a public key (RFC 6376 §3.6.1)."""
-    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return b64encode(der).decode()
-
-
-def _encrypted(private: rsa.RSAPrivateKey, passphrase: str) -> bytes:
-    return private.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase.encode()),
+def public_keys(keys: Mapping[str, Keys]) -> tuple[PublicKey, ...]:
+    """What DNS must show for the keys of these domains; those that are only foreseen have nothing to show yet."""
+    return tuple(
+        PublicKey(domain, key.selector, key.p, key.algorithm, key.record)
+        if key.state in VALID
+        else PublicKey(domain, key.selector, "", key.algorithm)
+        for domain, found in keys.items()
+        for key in found
+        if key.p and key.state != "deleted"
     )
-
-
-def load_private_key(path: Path, passphrase: str | None) -> PrivateKeyTypes:
-    """A private key from a PEM file, encrypted or not. KeyringError, without any of its content, if there is none."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        msg = f"cannot read {path}: {error.strerror}; restore it from version control or a backup"
-        raise KeyringError(msg) from None
-    password = passphrase.encode() if passphrase and b"ENCRYPTED" in content else None
-    try:
-        return serialization.load_pem_private_key(content, password)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        msg = f"{path}: the passphrase does not open it, or it is damaged; look at mail_fleet.keys.passphrase"
-        raise KeyringError(msg) from None

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from postwright.keys.key import Algorithm
+
 
 @dataclass(frozen=True, order=True)
 class PublicKey:
-    """``p`` is base64 of the DER SubjectPublicKeyInfo, as the ``p=`` tag wants it (RFC 6376 §3.6.1)."""
+    """A key as its record shows it.
+
+    ``p`` is the ``p=`` tag: base64 of the DER SubjectPublicKeyInfo for RSA (RFC 6376 §3.6.1), of the 32 octets
+    themselves for Ed25519 (RFC 8463 §4.1), and empty once the key is revoked. ``record``: the whole text of the record
+    where it was published before it came to us.
+    """
 
     domain: str
     selector: str
     p: str
+    algorithm: Algorithm = "rsa"
+    record: str | None = None
 
     @property
     def name(self) -> str:

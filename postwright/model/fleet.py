@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from postwright import values
 from postwright.model.domains import Domain
@@ -31,11 +31,27 @@ from postwright.model.zones import Provider, Zone
 
 
 class Keys(Strict):
-    """The DKIM keyring: a directory of encrypted PKCS#8 files, fit for Git."""
+    """The DKIM keyring, a directory of encrypted PKCS#8 files fit for Git, and how its keys are rotated.
+
+    ``rotate_every``: how long a key signs; None: until somebody asks for another. Hosts stop signing with the old key at
+    once, but it stays in DNS for the queue's lifetime and ``retire_margin``, and no shorter than any queue holds mail it
+    signed; then revoked (an empty ``p=``) for ``keep_revoked``. ``selector``: see ``values.selector_template``.
+    ``per_host``: each host has keys of its own. ``algorithm``: ``rsa+ed25519`` signs every message twice.
+    """
 
     directory: LocalPath
     passphrase: SecretSource
     bits: Literal[2048, 3072, 4096] = 2048
+    algorithm: Annotated[Literal["rsa", "rsa+ed25519"], BeforeValidator(values.signature_algorithm)] = "rsa"
+    rotate_every: Annotated[Duration, AfterValidator(values.at_least("1d"))] | None = None
+    retire_margin: Annotated[Duration, AfterValidator(values.at_least("1d"))] = "2d"
+    keep_revoked: Annotated[Duration, AfterValidator(values.at_least("30d"))] = "30d"
+    selector: Annotated[str, AfterValidator(values.selector_template)] = "pw{date}"
+    per_host: bool = False
+
+    @property
+    def algorithms(self) -> tuple[Literal["rsa", "ed25519"], ...]:
+        return ("rsa", "ed25519") if self.algorithm == "rsa+ed25519" else ("rsa",)
 
 
 class Login(Strict):

@@ -7,8 +7,12 @@ from postwright.keys.public import PublicKey
 
 
 def record(key: PublicKey) -> str:
-    """The rdata of a key's record: sha256 alone (RFC 8301 §3.1), for mail alone, in strings of 255 octets."""
-    return txt_rdata([f"v=DKIM1; h=sha256; k=rsa; s=email; p={key.p}".encode("ascii")])
+    """The rdata of a key's record: sha256 alone (RFC 8301 §3.1), for mail alone, in strings of 255 octets.
+
+    One that was published before it came to us keeps its text as long as it is not revoked.
+    """
+    ours = f"v=DKIM1; h=sha256; k={key.algorithm}; s=email; p={key.p}"
+    return txt_rdata([(key.record or ours).encode("ascii")])
 
 
 def is_key_name(name: str) -> bool:

@@ -1,0 +1,31 @@
+"""Keys that a plan takes out of DNS while mail signed with them may be under way. Nothing is changed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from postwright import material
+from postwright.dns.plan import DnsPlan
+from postwright.inventory import Project
+from postwright.keys.key import SIGNING, Keys
+
+_NEEDED = (*SIGNING, "retiring")
+
+
+def lost_keys(project: Project, plan: DnsPlan, then: Mapping[str, Keys]) -> Iterator[str]:
+    """Why a plan is unsafe, a line per record. ``then``: the keys of each domain after it.
+
+    What a rotation itself does is no danger; a domain or a zone that is taken out of the inventory may be.
+    """
+    lost = [(change.name, p) for zone in plan.zones for change in zone.net for p in change.lost_keys]
+    if not lost:
+        return
+    keyring = material.keyring_of(project)
+    known = {**keyring.read(name for name in keyring.domains() if name not in then), **then}
+    needed = {key.p.encode(): key for keys in known.values() for key in keys if key.state in _NEEDED}
+    for name, p in lost:
+        if p in needed and not needed[p].compromised:
+            yield (
+                f"{name}: the key there is {needed[p].state}, and mail signed with it would fail; put its domain back into "
+                "the inventory, or wait until that mail is gone"
+            )

@@ -1,0 +1,77 @@
+"""Proves that every host signs with what it is to sign with, and goes back to the keys before where one does not.
+
+Promise: a proof that could not be had, because a host or a name server gave no answer, is no proof that failed: nothing
+is taken back for it, and nothing is settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import cache
+
+from postwright.dns import nameservers
+from postwright.dns.canonical import txt_octets
+from postwright.dns.kinds import delegation
+from postwright.dns.records import zone_for
+from postwright.dns.writing import listed
+from postwright.errors import DeployError, ProviderError
+from postwright.hosts import runner
+from postwright.inventory import Project
+from postwright.proof import ProofFailed, Signature, prove_signing
+from postwright.rotation import moves
+from postwright.rotation.living import holdings, living
+
+
+def prove(project: Project, phase: Callable[[str], None]) -> list[Signature]:
+    """Prove every host, all domains among them whose key changes, and note what they sign with.
+
+    Raises ProofFailed if a message does not verify, after hosts went back to the key before, where there is one; DeployError
+    or ProviderError if that could not be found out.
+    """
+    first = moves.unproven(living(project))
+    try:
+        found = _proven(project, first)
+    except ProofFailed as error:
+        failed = moves.failed(project, {name: text for name, text in error.reasons.items() if name in first})
+        if failed:
+            phase(f"going back to the key before for {listed(failed)}")
+            error.add_note(_gone_back(project, failed))
+        error.add_note("nothing that DNS still needs was removed; mend the cause and run again")
+        raise
+    moves.settled(project)
+    return found
+
+
+def _gone_back(project: Project, domains: list[str]) -> str:
+    """Hosts sign with the key before again, and are proven to; says so, or why not."""
+    try:
+        runner.apply(project)
+        _proven(project, domains)
+    except (DeployError, ProviderError) as error:
+        return f"going back to the key before failed as well: {error}"
+    return f"hosts sign with the key before again for {listed(domains)}; the new one is tried again in a day"
+
+
+def _proven(project: Project, first: Collection[str]) -> list[Signature]:
+    keys = living(project)
+    held = {host.name: holdings(project.fleet, host, keys) for host in project.fleet.hosts}
+    return prove_signing(project, held, cache(lambda name: key_text(project, name)), first)
+
+
+def key_text(project: Project, name: str) -> bytes | None:
+    """As ``joined_text``; ProviderError if no server answers, for what is unknown must not pass for a failed proof."""
+    try:
+        return joined_text(project, name)
+    except nameservers.NoAnswerError as error:
+        msg = f"{name}: the key in DNS cannot be read ({error}); whether mail verifies is unknown, run again"
+        raise ProviderError(msg) from None
+
+
+def joined_text(project: Project, name: str) -> bytes | None:
+    """The one TXT at a name with its strings joined (RFC 6376 §3.6.2.2), or None if there is not exactly one."""
+    home = delegation.home(project.fleet, name)
+    servers, notes = nameservers.authoritative(project.fleet, zone_for(project.fleet, home))
+    if not servers:
+        raise nameservers.NoAnswerError("; ".join(notes))
+    values = nameservers.ask(servers[0], home, "TXT")
+    return txt_octets(values[0]) if len(values) == 1 else None

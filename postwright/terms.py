@@ -1,0 +1,33 @@
+"""What the operator allows and asks for, beyond what the inventory says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+Pairs = frozenset[tuple[str, str]]  # keys, as (domain, selector)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the operator allows.
+
+    ``adopt``: replace values of others where only ours may stand. ``consolidate``: join several SPF records into one.
+    ``force``: carry out an unsafe plan. ``settle``: before hosts, wait until caches have let go of earlier answers.
+    ``rotate``: domains that get a new key now. ``back``: domains that sign with the key before again. ``compromised``:
+    keys, as (domain, selector), that somebody else may have. ``revoke``: retiring keys that need not wait any longer.
+    """
+
+    adopt: bool = False
+    consolidate: bool = False
+    force: bool = False
+    settle: bool = False
+    rotate: Collection[str] = ()
+    back: Collection[str] = ()
+    compromised: Pairs = frozenset()
+    revoke: Pairs = frozenset()
+
+
+def selectors_of(domain: str, pairs: Pairs) -> frozenset[str]:
+    """Those of the pairs that are of this domain."""
+    return frozenset(selector for name, selector in pairs if name == domain)
