@@ -42,7 +42,7 @@ test-unit: $(BIN)/pytest-ready  ## the tests that need neither root nor servers
 
 test-nightly: $(BIN)/pytest-ready  ## the property tests with 10,000 examples each; half an hour
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/unit/test_dns_foreign_values.py tests/unit/test_dns_merge_spf.py \
-	    tests/unit/test_dns_spf_join.py tests/provider/test_cloudflare_property.py
+	    tests/unit/test_dns_spf_join.py tests/unit/test_lifecycle_model.py tests/provider/test_cloudflare_property.py
 
 lint: $(BIN)/pytest-ready  ## what CI would complain about
 	$(BIN)/ruff check

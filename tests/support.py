@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from postwright.errors import InventoryError
 from postwright.inventory import HostData, project_of
+from postwright.keys.key import Key
 from postwright.services.parts import Context, HostSecrets, SigningKey
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -173,3 +174,12 @@ def context(base, host="mx1", release="13"):
     """All that templates see of a host of the full fleet."""
     fleet = full_fleet(base)
     return Context(fleet, fleet.host(host), release, secrets_of(fleet, fleet.host(host)))
+
+
+def signing_key(ring, domain, selector="pw20261122", state="active", algorithm="rsa", **changes):
+    """A key in the keyring that hosts sign with, or in another state; returned as the keyring describes it."""
+    moment = datetime(2026, 11, 22, tzinfo=UTC)
+    bits = 2048 if algorithm == "rsa" else 256
+    history = dict.fromkeys(("generated", "published", "confirmed", state), moment)
+    ring.create([(domain, Key(selector, state, algorithm, bits, "", history=history, **changes))], PASSPHRASE)
+    return ring.keys(domain)[-1]

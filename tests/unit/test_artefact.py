@@ -9,7 +9,8 @@ from postwright.dns.plan import Change, Conflict, DnsPlan, ZonePlan
 from postwright.dns.records import Record
 from postwright.errors import UnsafePlan, UsageError
 from postwright.hosts.plan import FileChange, HostPlan
-from postwright.plan import FleetPlan, NewKey
+from postwright.keys.steps import KeyStep
+from postwright.plan import FleetPlan
 
 OCTETS = r'"\255\254\000" "back\\slash \"quoted\""'
 
@@ -27,7 +28,11 @@ def saved():
         dangers=("too much",),
     )
     host = HostPlan("mx1", ("postfix",), (FileChange("/etc/x", "changed", ("-a", "+b")),), ("Postfix",))
-    plan = FleetPlan((NewKey("example.com", "pw1", 2048),), DnsPlan((zone,), ("note",)), (host,))
+    keys = (
+        KeyStep("example.com", "pw2", None, "published", "rsa", 2048, None, "the first"),
+        KeyStep("example.com", "pw1", "active", "retiring", "ed25519", 256, "mx1"),
+    )
+    plan = FleetPlan(keys, DnsPlan((zone,), ("note",)), (host,))
     return artefact.SavedPlan("production.py", "2026-11-22T06:30:00+00:00", True, False, plan)
 
 

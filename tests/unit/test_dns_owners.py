@@ -23,7 +23,7 @@ def waiting(answer, selector="pw1"):
             raise answer
         return answer
 
-    return owners.waiting(SimpleNamespace(), {"customer.example": selector}, ask)
+    return owners.waiting(SimpleNamespace(), [("customer.example", selector)], ask)
 
 
 def test_a_domain_led_to_us_waits_for_nothing():

@@ -10,6 +10,11 @@ PROBE = {"login": "app", "password": {"env": "P"}, "sender": "probe@example.com"
 LOGIN = {"login": "app", "password_hash": "app.hash", "senders": ["@example.com"]}
 
 
+def keys(**said):
+    """A keyring with these options."""
+    return {"keys": {"directory": "keys", "passphrase": {"file": "passphrase"}, **said}}
+
+
 def fleet_problems(tmp_path, **changes):
     return problems(tmp_path, host_data(fleet=mail_fleet(**changes)))
 
@@ -23,6 +28,25 @@ def test_a_sound_inventory_makes_a_fleet(tmp_path):
     assert [host.name for host in made.fleet.hosts] == ["mx1", "mx2"]
     assert made.fleet.host("mx2").fqdn == "mx2.example.com"
     assert made.path(made.fleet.keys.directory) == tmp_path / "keys"
+
+
+def test_without_options_keys_are_rsa_2048_shared_by_all_hosts_and_are_not_rotated_by_themselves(tmp_path):
+    found = project(tmp_path).fleet.keys
+    assert (found.bits, found.algorithms, found.per_host, found.rotate_every) == (2048, ("rsa",), False, None)
+    assert (found.selector, found.retire_margin, found.keep_revoked) == ("pw{date}", "2d", "30d")
+
+
+def test_keys_are_as_the_inventory_says(tmp_path):
+    said = {
+        "bits": 4096,
+        "algorithm": "rsa+ed25519",
+        "rotate_every": "90d",
+        "per_host": True,
+        "selector": "{host}-{date}",
+    }
+    found = project(tmp_path, host_data(fleet=mail_fleet(**keys(**said)))).fleet.keys
+    assert found.algorithms == ("rsa", "ed25519")
+    assert {name: getattr(found, name) for name in said} == said
 
 
 def test_pyinfras_own_keys_are_left_alone_and_say_how_to_connect(tmp_path, monkeypatch):
@@ -141,6 +165,20 @@ def test_connection_data_that_cannot_be_is_refused_by_pyinfras_name_of_it(tmp_pa
         ({"tls_authorities": "no.pem"}, "mail_fleet.tls_authorities: no file"),
         ({"ledger": ""}, "mail_fleet.ledger: '' is not a path"),
         ({"keys": {"directory": "k", "passphrase": {}}}, 'mail_fleet.keys.passphrase: give exactly one of "file"'),
+        *(
+            (keys(**said), f"mail_fleet.keys.{place}: {expected}")
+            for said, place, expected in (
+                ({"bits": 1024}, "bits", ""),
+                ({"algorithm": "ed25519"}, "algorithm", "is Ed25519 alone, which many receivers cannot verify"),
+                ({"algorithm": "dsa"}, "algorithm", ""),
+                ({"rotate_every": "12h"}, "rotate_every", "'12h' is too short; 1d is the least"),
+                ({"rotate_every": "soon"}, "rotate_every", ""),
+                ({"keep_revoked": "29d"}, "keep_revoked", "'29d' is too short; 30d is the least"),
+                ({"retire_margin": "0d"}, "retire_margin", ""),
+                ({"selector": "pw"}, "selector", "'pw' is not a template for selectors, such as 'pw{date}'"),
+                ({"per_host": "yes please"}, "per_host", ""),
+            )
+        ),
         ({"postmaster": "ops@example.com"}, "ops@example.com lies behind these hosts, which have no mailboxes"),
     ],
 )

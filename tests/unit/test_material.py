@@ -1,16 +1,25 @@
 """The files an inventory names are judged before anything is connected to; what hosts get is kept out of all texts."""
 
 import subprocess
-from datetime import date
 from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from support import PASSPHRASE, another_host, certificate, host_data, mail_fleet, sound_project, write_private
+from support import (
+    PASSPHRASE,
+    another_host,
+    certificate,
+    host_data,
+    mail_fleet,
+    signing_key,
+    sound_project,
+    write_private,
+)
 
 from postwright import material
 from postwright.errors import UsageError
-from postwright.hosts.bundles import planned_selector
+from postwright.keys.signing import Held
+from postwright.keys.private import public_text
 
 LOGIN = {"login": "app", "password_hash": "app.hash", "senders": ["@example.com"]}
 PROBE = {"login": "app", "password": {"file": "app.password"}, "sender": "a@example.com", "recipient": "b@example.net"}
@@ -116,7 +125,7 @@ def test_a_tls_key_may_be_encrypted_with_the_fleets_passphrase(sound):
     write_private(sound.base / "tls.crt", chain)
     write_private(sound.base / "tls.key", encrypted(key, PASSPHRASE))
     material.require_valid(sound)
-    assert material.host_secrets(sound, sound.fleet.hosts[0], PASSPHRASE).private_key == key.encode()
+    assert material.host_secrets(sound, sound.fleet.hosts[0], PASSPHRASE, ()).private_key == key.encode()
 
 
 def test_a_passphrase_that_does_not_open_the_tls_key_is_one_problem_among_others(sound):
@@ -153,19 +162,43 @@ def test_a_certificate_that_cannot_be_published_is_told_by_its_file(sound):
         material.certificate_digests(sound)
 
 
-def test_keys_of_a_delegated_domain_take_the_selectors_its_owner_leads_to_us(tmp_path):
-    said = {"to": "customer.example.com", "selectors": ["a", "b"]}
-    customer = {"name": "customer.example", "mx": "keep", "delegated": said}
-    made = sound_project(tmp_path, host_data(fleet=mail_fleet(domains=[customer, {"name": "example.com"}])))
-    assert planned_selector(made, "customer.example") == "a"
-    assert planned_selector(made, "example.com").startswith("pw20")
+def test_a_host_gets_the_keys_it_signs_with_apart_from_those_it_may_go_back_to(sound):
+    ring = material.keyring_of(sound)
+    for selector, algorithm in (("old", "rsa"), ("new", "rsa"), ("ed", "ed25519")):
+        signing_key(ring, "example.com", selector, algorithm=algorithm)
+    held = [
+        Held("example.com", selector, algorithm, signs)
+        for selector, algorithm, signs in (("old", "rsa", False), ("new", "rsa", True), ("ed", "ed25519", True))
+    ]
+
+    secrets = material.host_secrets(sound, sound.fleet.hosts[0], PASSPHRASE, held)
+
+    assert [(it.selector, it.algorithm) for it in secrets.signing_keys] == [("new", "rsa"), ("ed", "ed25519")]
+    assert [it.selector for it in secrets.kept_keys] == ["old"]
+    keys = {key.selector: key.p for key in ring.keys("example.com")}
+    for it in (*secrets.signing_keys, *secrets.kept_keys):
+        assert public_text(serialization.load_pem_private_key(it.pem, None)) == keys[it.selector]
+
+
+def test_a_selector_that_came_round_again_stands_for_its_newest_key(sound):
+    ring = material.keyring_of(sound)
+    signing_key(ring, "example.com", "pw1", state="deleted")
+    newest = signing_key(ring, "example.com", "pw1")
+    held = [Held("example.com", "pw1", "rsa", signs=True)]
+    (found,) = material.host_secrets(sound, sound.fleet.hosts[0], PASSPHRASE, held).signing_keys
+    assert public_text(serialization.load_pem_private_key(found.pem, None)) == newest.p
+
+
+def test_a_key_that_is_only_foreseen_has_no_private_half_yet(sound):
+    held = [Held("example.com", "pw20261122", "rsa", signs=True)]
+    (found,) = material.host_secrets(sound, sound.fleet.hosts[0], PASSPHRASE, held).signing_keys
+    assert (found.selector, found.pem) == ("pw20261122", b"")
 
 
 def test_nothing_private_is_in_the_text_of_what_a_host_gets(sound):
-    ring = material.keyring_of(sound)
-    ring.generate(["example.com"], 2048, PASSPHRASE, date(2026, 11, 22))
-    ring.activate("example.com")
-    secrets = material.host_secrets(sound, sound.fleet.hosts[0], PASSPHRASE)
+    signing_key(material.keyring_of(sound), "example.com")
+    held = [Held("example.com", "pw20261122", "rsa", signs=True)]
+    secrets = material.host_secrets(sound, sound.fleet.hosts[0], PASSPHRASE, held)
     private = secrets.signing_keys[0].pem.decode().splitlines()[2]
     assert private in secrets.signing_keys[0].pem.decode()
     for holder in (secrets, secrets.signing_keys[0]):

@@ -1,5 +1,6 @@
 """What an inventory writes as text comes out in one normal form that is safe in every file, or is refused."""
 
+from datetime import timedelta
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -58,6 +59,11 @@ def test_the_normal_form(rule, given, expected):
         *((values.identifier, it) for it in ("", "A", "-a", "a b", "a\n")),
         *((values.trust_anchor, it) for it in ("", 'a"', "a\nb")),
         *((values.local_path, it) for it in ("", "a\0b", "a\nb")),
+        *((values.selector_template, it) for it in (
+            "", "pw", "pw{serial}", "{host}", "{date", "{date}}", "{date}{}", "{date}{0}", "{date}{x}", "{date}{host.x}",
+            "{date}{host[x]}", "-{date}", "{date}-", "pw.{date}", "PW{date}", "pw_{date}", "{date}\n", "a" * 60 + "{date}",
+        )),
+        *((values.at_least("30d"), it) for it in ("29d", "1s", "719h", "4w")),
     ],
 )  # fmt: skip
 def test_what_is_refused(rule, given):
@@ -85,6 +91,44 @@ def test_a_normal_form_is_its_own_normal_form(rule, text):
     except ValueError:
         return
     assert rule(result) == result
+
+
+@pytest.mark.parametrize(
+    "template", ["pw{date}", "{date}", "{host}-{date}-{serial}", "{serial}x{date}", "a{date}b{date}"]
+)
+def test_a_template_for_selectors_stays_as_it_is(template):
+    assert values.selector_template(template) == template
+
+
+@given(st.text(st.sampled_from("pw-.{}daterihos_0A"), max_size=20))
+def test_a_template_that_is_taken_gives_a_label_with_the_date_in_it(text):
+    try:
+        template = values.selector_template(text)
+    except ValueError:
+        return
+    for serial, host in ((1, "mx1"), (12, "mx2-example-com")):
+        name = template.format(date="20270101", serial=serial, host=host)
+        assert values.label(name) == name
+        assert "20270101" in name
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("90s", {"seconds": 90}), ("5m", {"minutes": 5}), ("12h", {"hours": 12}), ("30d", {"days": 30}), ("2w", {"weeks": 2})],
+)  # fmt: skip
+def test_a_duration_is_what_postfix_takes_it_for(text, expected):
+    assert values.duration(text) == timedelta(**expected)
+
+
+@pytest.mark.parametrize("text", ["30d", "31d", "720h", "5w"])
+def test_a_duration_that_is_long_enough_stays_as_it_is(text):
+    assert values.at_least("30d")(text) == text
+
+
+def test_ed25519_alone_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match=r'many receivers cannot verify.*say "rsa\+ed25519"'):
+        values.signature_algorithm("ed25519")
+    assert [values.signature_algorithm(it) for it in ("rsa", "rsa+ed25519", 5)] == ["rsa", "rsa+ed25519", 5]
 
 
 def test_a_secret_in_place_of_its_name_is_not_repeated():

@@ -1,0 +1,288 @@
+"""A small honest world for the rotation of keys: hosts with tables and queues, name servers, caches of receivers, a clock.
+
+The code under test is all real: plan and apply of ``postwright.apply``, ``rotation``, ``keys`` with a keyring on disk, the
+DNS diff. Replaced is only what would leave this process: name servers, hosts, resolver, sleep and clock. Wherever that is
+called, and before each write of the keyring, the operator's process pauses: others go on, or it dies.
+"""
+
+from collections import defaultdict
+from datetime import timedelta
+from types import SimpleNamespace
+
+import greenlet
+from keyworld_dns import Dns
+from keyworld_parts import (
+    CUSTOMER,
+    LIFETIME,
+    SERVERS,
+    SHOP,
+    START,
+    ZONES,
+    OneByOne,
+    Server,
+    Signed,
+    cheap,
+    names_of,
+    project_for,
+    public_of,
+    signing,
+)
+from support import PASSPHRASE
+
+from postwright import apply as applying
+from postwright import clock, material, publishing
+from postwright.dns import owners
+from postwright.errors import DeployError, PostwrightError, UsageError
+from postwright.hosts.plan import HostPlan
+from postwright.keys import keyring, private
+from postwright.keys.keyring import Keyring
+from postwright.proof import ProofFailed, Signature
+from postwright.rotation import living, outlook, proving
+from postwright.rotation.queues import Queued
+
+
+class Killed(greenlet.GreenletExit):
+    """The operator's process ends where it stands."""
+
+
+class World(Dns):
+    """``now`` is the time of all but the operator, whose clock may be ``behind``. One that runs ahead is as if time went by."""
+
+    def __init__(self, base, config, negative_ttl, watch):
+        self.base, self.config, self.negative_ttl = base, config, negative_ttl
+        self.watch = watch  # called at every pause
+        self.now, self.behind = START, timedelta()
+        self.ring = Keyring(base / "keys")
+        self.known = {}  # domain → its keys, as last read
+        self.servers = [Server() for _ in range(SERVERS)]
+        self.ledger = dict.fromkeys((*ZONES, "example.com"), ())
+        self.led = set(config.selectors)
+        self.tables = defaultdict(dict)  # host → domain → its signatures
+        self.queue = []
+        self.caches = defaultdict(dict)  # name → answer, None for "is not there" → until when somebody keeps it
+        self.down, self.broken = set(), set()  # hosts that cannot be reached, and those whose proof fails
+        self.proven = defaultdict(dict)  # (host, domain) → selectors
+        self.used = set()  # the public halves of keys that were ever in a table
+        self.compromised = set()
+        self.revoked = {}  # name → since when DNS says so
+        self.too_early = []  # names that went without having been revoked long enough
+        self.process = None
+        self.ended = ""  # how the last process did
+
+    @property
+    def project(self):
+        return project_for(self.base, self.config)
+
+    # What the operator does
+
+    def start(self, terms):
+        self.compromised |= set(terms.compromised)
+        self.process = greenlet.greenlet(lambda: self._run(self.project, terms))
+        self.go_on()
+
+    def _run(self, made, terms):
+        (made.base / ".postwright").mkdir(exist_ok=True)
+        try:
+            expected = applying.make_plan(made, lambda _: None, terms)
+            self.pause()
+            applying.apply(made, expected, lambda _: None, lambda _host, _step: None, terms)
+            self.ended = "done"
+        except PostwrightError as error:
+            self.ended = f"{type(error).__name__}: {error}"
+
+    def pause(self):
+        if greenlet.getcurrent() is self.process:
+            self.process.parent.switch()
+
+    def go_on(self, pauses=1):
+        for _ in range(pauses):
+            if self.process is not None:
+                self.process.switch()
+                self.process = None if self.process.dead else self.process
+                self.everybody_asks()
+                self.watch()
+
+    def finish(self):
+        while self.process is not None:
+            self.go_on()
+
+    def kill(self):
+        if self.process is not None:
+            self.ended = "killed"
+            self.process.throw(Killed)
+            self.process = None
+
+    # What others do
+
+    def everybody_asks(self):
+        """At every pause somebody asks every server for every key, the worst that may happen to caches."""
+        for name in self.names():
+            for number in range(SERVERS):
+                self.ask(name, number)
+
+    def advance(self, seconds):
+        self.now += timedelta(seconds=seconds)
+        self.queue = [it for it in self.queue if it.held or self.now - it.arrived <= LIFETIME]
+        self.caches = defaultdict(
+            dict, {name: {it: at for it, at in found.items() if at > self.now} for name, found in self.caches.items()}
+        )
+
+    def ask(self, name, number):
+        """Somebody asks a server for a name, and keeps the answer."""
+        server = self.servers[number]
+        if not server.down:
+            answer = server.texts.get(name)
+            keep = self.config.ttl if answer else self.negative_ttl
+            self.caches[name][answer] = self.now + timedelta(seconds=keep)
+
+    def sync(self):
+        for server in self.servers[1:]:
+            if not server.lags and not server.down:
+                server.texts = dict(self.servers[0].texts)
+
+    def home(self, domain, selector):
+        """Where the TXT of a key is."""
+        name = f"{selector}._domainkey.{domain}"
+        return name if domain == SHOP else f"{selector}._domainkey.customer.post.test"
+
+    def names(self):
+        return [self.home(domain, key.selector) for domain in self.ring.domains() for key in self.ring.keys(domain)]
+
+    def answers(self, signed):
+        """All public keys that a receiver may be told of for a signature now; None: there is none."""
+        name = self.home(signed.domain, signed.selector)
+        if signed.domain == CUSTOMER and signed.selector not in self.led:
+            return {None}
+        texts = {it.texts.get(name) for it in self.servers if not it.down} | self.caches.get(name, {}).keys()
+        return {text and public_of(text) for text in texts}
+
+    def under_way(self):
+        """Every signature that a receiver may look at from now on: of queues, and of what is sent this moment."""
+        queued = {it for message in self.queue for it in message.signatures}
+        return queued | {it for table in self.tables.values() for found in table.values() for it in found}
+
+    # What the operator's process meets in place of the world
+
+    def patched(self, patch):
+        for target, name, stand_in in (
+            (clock, "now", lambda: self.now - self.behind),
+            (material, "keyring_of", lambda _: self.ring),
+            (material, "passphrase_of", lambda _: PASSPHRASE),
+            (material, "certificate_digests", lambda _: {}),
+            (private, "generate", cheap(private.generate)),
+            (private, "encrypted", lambda made, _: private.plain(made)),
+            (keyring, "write_atomically", self._write_file),
+            (keyring, "ThreadPoolExecutor", OneByOne),
+            (owners, "ThreadPoolExecutor", OneByOne),
+            (Keyring, "keys", lambda ring, domain, read=Keyring.keys: self._read(read, ring, domain)),
+            (owners, "waiting", self._waiting(owners.waiting)),
+            (outlook, "queued", self._queued),
+            (applying, "time", SimpleNamespace(sleep=self._sleep)),
+            (applying, "runner", SimpleNamespace(plan=self._plan_hosts, apply=self._apply_hosts)),
+            (proving, "runner", SimpleNamespace(apply=self._apply_hosts)),
+            (proving, "prove_signing", self._prove),
+            (applying, "await_caches", self._await_caches(applying.await_caches)),
+            (publishing, "time", SimpleNamespace(sleep=self._sleep)),
+            (publishing, "service", SimpleNamespace(plan=self._plan_dns, apply_additive=self._add, apply_subtractive=self._remove)),
+            (publishing, "_await_servers", self._await_servers),
+            (publishing, "_keep", lambda *_: None),
+            (publishing, "_negative_ttl", lambda *_: self.negative_ttl),
+        ):  # fmt: skip
+            patch.setattr(target, name, stand_in)
+
+    def _write_file(self, path, content, *_mode):
+        """That a file is replaced as a whole is proven elsewhere; to wait for the disk would take most of the time here."""
+        self.pause()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        self.known.pop(path.parent.name, None)
+
+    def _read(self, read, ring, domain):
+        """What was read before, as long as nothing was written: it is asked for very often here."""
+        if domain not in self.known:
+            self.known[domain] = read(ring, domain)
+        return self.known[domain]
+
+    def _sleep(self, seconds):
+        self.advance(seconds)
+        self.pause()
+
+    def _waiting(self, real):
+        def resolve(name, _rdtype):
+            selector = name.partition(".")[0]
+            return (f"{selector}._domainkey.customer.post.test.",) if selector in self.led else ()
+
+        return lambda fleet, selectors: real(fleet, selectors, resolve)
+
+    def _reach(self, hosts):
+        self.pause()
+        if gone := self.down & {host.name for host in hosts}:
+            raise DeployError(f"cannot reach {sorted(gone)}")
+
+    def _queued(self, made, keys):
+        if not keys:
+            return ()
+        self._reach(made.fleet.hosts)
+        found = {(it.domain, it.selector, message.host) for message in self.queue for it in message.signatures}
+        return tuple(Queued(host, domain, name, 1, 0, 0, ()) for domain, name, host in found if (domain, name) in keys)
+
+    def _plan_hosts(self, made, hosts):
+        self._reach(made.fleet.hosts)
+        differs = {host: names_of(self.tables[host]) != signing(held) for host, held in hosts.items()}
+        return [HostPlan(host, (), (), (), reloads=("opendkim",) * differs[host]) for host in hosts]
+
+    def _apply_hosts(self, made, report=lambda _: None):
+        """As ``hosts.bundles.ready_bundle`` and the deploy: host by host, each as a whole or not at all."""
+        keys = living.living(made)
+        for host in made.fleet.hosts:
+            self.pause()
+            if host.name not in self.down:
+                self._switch(made, host, keys, report)
+        if failed := self.down & {host.name for host in made.fleet.hosts}:
+            raise DeployError(f"cannot reach {sorted(failed)}")
+
+    def _switch(self, made, host, keys, report):
+        there = signing(living.holdings(made.fleet, host, keys))
+        domains = made.fleet.domains_of(host)
+        if lacking := [it.name for it in domains if it.name not in there and not it.delegated]:
+            raise UsageError(f"host {host.name}: no confirmed DKIM key for {lacking}")
+        table = {domain: tuple(self._signed(domain, it) for it in sorted(names)) for domain, names in there.items()}
+        if table != self.tables[host.name]:
+            self.tables[host.name] = table
+            self.used |= {it.p for found in table.values() for it in found}
+            report({"event": "changed", "host": host.name, "step": "opendkim"})
+
+    def _signed(self, domain, selector):
+        path = self.ring.pem(domain, selector)
+        return Signed(domain, selector, private.public_text(private.loaded(path.read_bytes(), None, path)))
+
+    def _prove(self, made, keys, _key_text, _first):
+        self._reach(made.fleet.hosts)
+        reasons = {}
+        for host, held in keys.items():
+            table = self.tables[host]
+            for domain, names in signing(held).items():
+                right = names_of(table).get(domain) == names and host not in self.broken
+                if not right or any(self._at_first_server(it) != it.p for it in table[domain]):
+                    reasons[domain] = f"{host}: {domain} is not signed as it should be"
+                self.proven[host, domain] = set() if domain in reasons else names
+        if reasons:
+            raise ProofFailed(reasons)
+        self.pause()
+        return [Signature(host, it.domain, it.selector) for host, held in keys.items() for it in held]
+
+    def _at_first_server(self, signed):
+        return public_of(self.servers[0].texts.get(self.home(signed.domain, signed.selector), ""))
+
+    def _await_caches(self, real):
+        """Nobody asks for a name that no mail bears while nothing signs at all: what is not waited for, nobody has cached."""
+
+        def forgotten(*arguments, **more):
+            for domain, keys in living.living(self.project).items():
+                for key in keys:
+                    if key.state == "published" and key.usable == key.history["published"]:
+                        self.caches.pop(self.home(domain, key.selector), None)
+            self.pause()
+            return real(*arguments, **more)
+
+        return forgotten
