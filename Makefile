@@ -32,7 +32,8 @@ demo: $(BIN)/postwright  ## the main job on real hosts of this machine; KEEP=1 l
 test: $(BIN)/pytest-ready test-servers  ## all tests; those on real hosts need root on Linux
 	@$(SUDO) $(BIN)/python -m postwright.lab.require --install
 	$(SUDO) $(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/cli tests/provider tests/packaging
-	$(SUDO) $(BIN)/python -m pytest tests/lab
+	$(SUDO) $(BIN)/python -m pytest tests/lab/test_lab_itself.py  # compares the whole machine before and after
+	$(SUDO) $(BIN)/python -m pytest -n 2 --dist loadgroup tests/lab --ignore tests/lab/test_lab_itself.py
 
 test-servers:    # real name servers for the provider tests, installed without being started
 	@sh tests/provider/install.sh

@@ -22,6 +22,7 @@ from keyworld_parts import (
     Server,
     Signed,
     cheap,
+    lying,
     names_of,
     project_for,
     public_of,
@@ -58,12 +59,13 @@ class World(Dns):
         self.ledger = dict.fromkeys((*ZONES, "example.com"), ())
         self.led = set(config.selectors)
         self.tables = defaultdict(dict)  # host → domain → its signatures
+        self.lying = defaultdict(dict)  # host → domain → what sessions that began before may sign with
         self.queue = []
         self.caches = defaultdict(dict)  # name → answer, None for "is not there" → until when somebody keeps it
         self.down, self.broken = set(), set()  # hosts that cannot be reached, and those whose proof fails
         self.proven = defaultdict(dict)  # (host, domain) → selectors
-        self.used = set()  # the public halves of keys that were ever in a table
-        self.compromised = set()
+        self.used = defaultdict(set)  # host → the public halves of keys that were ever in its table
+        self.compromised, self.given_up = set(), set()  # public halves
         self.revoked = {}  # name → since when DNS says so
         self.too_early = []  # names that went without having been revoked long enough
         self.process = None
@@ -76,9 +78,13 @@ class World(Dns):
     # What the operator does
 
     def start(self, terms):
-        self.compromised |= set(terms.compromised)
+        self.compromised |= self._public(terms.compromised)
+        self.given_up |= self._public(terms.compromised | terms.revoke)
         self.process = greenlet.greenlet(lambda: self._run(self.project, terms))
         self.go_on()
+
+    def _public(self, pairs):
+        return {key.p for domain in self.ring.domains() for key in self.ring.keys(domain) if (domain, key.selector) in pairs}
 
     def _run(self, made, terms):
         (made.base / ".postwright").mkdir(exist_ok=True)
@@ -140,6 +146,12 @@ class World(Dns):
             if not server.lags and not server.down:
                 server.texts = dict(self.servers[0].texts)
 
+    def take_out(self, name):
+        """Somebody else deletes a record."""
+        self.servers[0].texts.pop(name, None)
+        self.sync()
+        self.everybody_asks()
+
     def home(self, domain, selector):
         """Where the TXT of a key is."""
         name = f"{selector}._domainkey.{domain}"
@@ -159,7 +171,12 @@ class World(Dns):
     def under_way(self):
         """Every signature that a receiver may look at from now on: of queues, and of what is sent this moment."""
         queued = {it for message in self.queue for it in message.signatures}
-        return queued | {it for table in self.tables.values() for found in table.values() for it in found}
+        return queued | {it for host in self.tables for domain in self.lying[host] for it in self.can_sign(host, domain)}
+
+    def can_sign(self, host, domain):
+        """What mail may leave a host with: what its table says, and what a session that began before still has."""
+        before = {it for it in self.lying[host].get(domain, ()) if it.p in self.used[host]}
+        return before.union(self.tables[host].get(domain, ()))
 
     # What the operator's process meets in place of the world
 
@@ -228,8 +245,11 @@ class World(Dns):
 
     def _plan_hosts(self, made, hosts):
         self._reach(made.fleet.hosts)
-        differs = {host: names_of(self.tables[host]) != signing(held) for host, held in hosts.items()}
+        differs = {host: self._differs(host, held) for host, held in hosts.items()}
         return [HostPlan(host, (), (), (), reloads=("opendkim",) * differs[host]) for host in hosts]
+
+    def _differs(self, host, held):
+        return (names_of(self.tables[host]), names_of(self.lying[host])) != (signing(held), lying(held))
 
     def _apply_hosts(self, made, report=lambda _: None):
         """As ``hosts.bundles.ready_bundle`` and the deploy: host by host, each as a whole or not at all."""
@@ -242,14 +262,18 @@ class World(Dns):
             raise DeployError(f"cannot reach {sorted(failed)}")
 
     def _switch(self, made, host, keys, report):
-        there = signing(living.holdings(made.fleet, host, keys))
+        held = living.holdings(made.fleet, host, keys)
+        there = signing(held)
         domains = made.fleet.domains_of(host)
         if lacking := [it.name for it in domains if it.name not in there and not it.delegated]:
             raise UsageError(f"host {host.name}: no confirmed DKIM key for {lacking}")
-        table = {domain: tuple(self._signed(domain, it) for it in sorted(names)) for domain, names in there.items()}
-        if table != self.tables[host.name]:
-            self.tables[host.name] = table
-            self.used |= {it.p for found in table.values() for it in found}
+        if self._differs(host.name, held):
+            table, all_held = (
+                {domain: tuple(self._signed(domain, it) for it in sorted(names)) for domain, names in found.items()}
+                for found in (there, lying(held))
+            )
+            self.tables[host.name], self.lying[host.name] = table, all_held
+            self.used[host.name] |= {it.p for found in table.values() for it in found}
             report({"event": "changed", "host": host.name, "step": "opendkim"})
 
     def _signed(self, domain, selector):

@@ -56,7 +56,7 @@ class Dns:
             self.revoked.setdefault(change.name, self.now)
             return
         since = self.revoked.pop(change.name, None)
-        used = {public_of(value) for value in change.old} & self.used or since
+        used = {public_of(value) for value in change.old} & set().union(*self.used.values()) or since
         if used and p != {public_of(value) for value in change.old} and not (since and self.now - since >= KEEP):
             self.too_early.append(change.name)
 

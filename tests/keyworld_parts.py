@@ -86,10 +86,14 @@ def public_of(rdata):
 
 def signing(held):
     """Domain → the selectors a host is to sign with."""
+    return lying([key for key in held if key.signs])
+
+
+def lying(held):
+    """Domain → the selectors of the keys that lie on a host."""
     found = defaultdict(set)
     for key in held:
-        if key.signs:
-            found[key.domain].add(key.selector)
+        found[key.domain].add(key.selector)
     return dict(found)
 
 

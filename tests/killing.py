@@ -37,14 +37,15 @@ class Crossings:
     def __init__(self, at, report, signal_sent):
         self.report, self.signal = report, signal_sent
         self._is_it = (lambda number, _: number == int(at)) if at.isdigit() else (lambda _, text: re.match(at, text))
-        self._numbers, self._lock = count(1), Lock()
+        self._numbers, self._lock, self._sent = count(1), Lock(), False
 
     def cross(self, side, what):
         with self._lock:
             number = next(self._numbers)
             with self.report.open("a") as file:
                 file.write(f"{number}\t{side}\t{what}\n")
-            if self._is_it(number, f"{side}\t{what}"):
+            if not self._sent and self._is_it(number, f"{side}\t{what}"):
+                self._sent = True
                 os.killpg(0, self.signal)
 
     def around(self, function, what):

@@ -28,11 +28,14 @@ SELF = ("apply", "--yes", "--no-verify")
 EVERY = 'fleet["keys"]["rotate_every"] = "90d"'
 BEFORE_PROOF = "before\thosts: run_script prove"
 
-# What makes each step of a rotation due, counted from the one before. A key retires for 7 days and is revoked for 30.
-PUBLISH, SWITCH, REVOKE, DELETE = timedelta(days=91), timedelta(hours=1), timedelta(days=8), timedelta(days=31)
-ROTATION = (PUBLISH, SWITCH, REVOKE, DELETE)
+# What makes each step of a rotation due, counted from the one before. The old key lies on hosts for a day after the
+# switch, retires for 7 days, and is revoked for 30.
+PUBLISH, SWITCH, CLEAR = timedelta(days=91), timedelta(hours=1), timedelta(days=2)
+REVOKE, DELETE = timedelta(days=8), timedelta(days=31)
+ROTATION = (PUBLISH, SWITCH, CLEAR, REVOKE, DELETE)
 
 _TABLES = "cat /etc/postwright/dkim/KeyTable /etc/postwright/dkim-ed25519/KeyTable 2>/dev/null || true"
+_FILES = f"ls /etc/postwright/dkim*/{DOMAIN}/*.pem"
 
 
 @dataclass
@@ -133,6 +136,11 @@ def tables(operator, host=None):
     lines = operator.on_host(_TABLES, host=host).stdout.splitlines()
     named = (line.split()[1].split(":") for line in lines if line and not line.startswith("#"))
     return {selector for domain, selector, _ in named if domain == DOMAIN}
+
+
+def lying(operator, host=None):
+    """The selectors of the domain's keys that lie on a host, to be signed with or gone back to."""
+    return {Path(line).stem for line in operator.on_host(_FILES, host=host).stdout.split()}
 
 
 def p_in_dns(lab, selector):

@@ -92,6 +92,18 @@ def test_a_check_of_a_stopped_service_fails_and_one_of_a_dead_host_is_not_ok(ope
     assert {check["where"]: check["outcome"] for check in results["checks"]}["mx1 opendkim"] == "failed"
 
 
+def test_a_private_key_on_the_host_that_is_not_the_one_in_dns_is_told_and_mended(operator):
+    """Its signatures would verify for nobody."""
+    operator.on_host("cd /etc/postwright/dkim/shop.test && openssl genrsa 2048 2>/dev/null >$(ls *.pem)")
+    results = operator.json("verify", "-k", "keyring", check=False)
+    operator.run("apply", "--yes", "--no-verify")
+
+    assert [(it["outcome"], "another key than the keyring has" in it["reason"]) for it in results["checks"]] == [
+        ("failed", True)
+    ]
+    assert operator.json("verify", "-k", "keyring")["ok"] == 1
+
+
 def test_stock_pyinfra_runs_the_same_deploy_and_finds_nothing_to_do(operator):
     deploy = Path(__file__).parents[2] / "deploys/mail_host.py"
     done = subprocess.run(

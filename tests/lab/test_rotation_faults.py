@@ -20,6 +20,7 @@ from mailqueue import flush
 from operators import project
 from rotating import (
     BEFORE_PROOF,
+    CLEAR,
     DELETE,
     EVERY,
     PUBLISH,
@@ -180,7 +181,7 @@ def test_no_host_signs_with_a_key_that_one_of_two_name_servers_does_not_show(alo
         two.apply()
         switched = two.tables()
         traffic.wait_for(3)
-        new = rest_of(two, REVOKE, DELETE)
+        new = rest_of(two, CLEAR, REVOKE, DELETE)
 
     assert [ended.status for ended in (*stale, silent)] == [1] * 4
     assert "missing" in stale[0].stderr
@@ -202,7 +203,7 @@ def test_a_reload_that_fails_leaves_the_old_key_signing_and_in_dns(alone):
         alone.operator.mend_reload()
         alone.apply()
         traffic.wait_for(3)
-        new = rest_of(alone, REVOKE, DELETE)
+        new = rest_of(alone, CLEAR, REVOKE, DELETE)
 
     assert f"host {HOST}" in said
     assert (used, kept) == ({old}, ("active", "key"))
@@ -220,7 +221,7 @@ def test_a_clock_that_jumps_a_year_ahead_and_back_costs_no_signature(alone):
         ahead = alone.states()
         back = alone.apply()
         alone.apply(SWITCH)
-        new = rest_of(alone, REVOKE, DELETE)
+        new = rest_of(alone, CLEAR, REVOKE, DELETE)
         traffic.wait_for(3)
 
     assert ahead == {old: "retiring", new: "active"}
@@ -251,7 +252,7 @@ def test_a_key_whose_proof_fails_is_taken_back_and_tried_again_a_day_later(alone
     assert (early, published) == ({old}, "key")
     assert signed_with(LAB, HOST) == [{new}]
     assert alone.states() == {old: "retiring", new: "active"}
-    rest_of(alone, REVOKE, DELETE)
+    rest_of(alone, CLEAR, REVOKE, DELETE)
 
 
 def deleted(name):
@@ -281,7 +282,7 @@ def test_two_operators_at_once_do_not_get_in_each_others_way(alone, tmp_path):
         alone.apply(DAY)
         signing = signed_with(LAB, HOST)
         traffic.wait_for(3)
-        rest_of(alone, REVOKE, DELETE)
+        rest_of(alone, CLEAR, REVOKE, DELETE)
 
     assert (second.returncode, ended[0].status) == (1, 0)
     assert "another apply is at work: root on" in second.stderr
@@ -311,4 +312,4 @@ def test_a_host_that_is_down_during_the_switch_keeps_the_old_key_from_retiring(b
     assert (kept, records) == ({old: "active", new: "confirmed"}, ("key", "key"))
     assert done == ({old: "retiring", new: "active"}, {new}, {new})
     assert set(assert_delivered(traffic)) == {(host, key) for host in (HOST, OTHER) for key in (old, new)}
-    rest_of(both, REVOKE, DELETE)
+    rest_of(both, CLEAR, REVOKE, DELETE)

@@ -20,7 +20,7 @@ from postwright.lab import mail, state
 
 pytestmark = pytest.mark.lab
 
-LAB, HOST = "lab5", "mx3"
+LAB, HOST = "lab2", "mx3"
 DAY = 86400
 
 

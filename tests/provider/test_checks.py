@@ -4,17 +4,14 @@ One server is enough, for checks ask like anybody else. What lies outside the zo
 zone) cannot be reached from a test: there the answer must be "unknown", never "ok".
 """
 
-from datetime import date
-from functools import partial
 from pathlib import Path
 
 import pytest
-from support import PASSPHRASE, certificate
+from support import certificate, signing_key
 
 from postwright.checks import run
-from postwright.dns.kinds import delegation
 from postwright.inventory import Project
-from postwright.keys.keyring import Keyring
+from postwright.keys.keyring import Keyring, public_keys
 from postwright.model import Bimi, Delegated, Dmarc, Domain, MtaSts
 
 pytestmark = pytest.mark.backends("knot")
@@ -45,11 +42,10 @@ def published(world):
     fleet = world.fleet().model_copy(update=said)
     (world.project / "cert.pem").write_text(certificate(f"mail1.{zone}")[0])
     names = [domain.name for domain in fleet.domains]
-    ring = Keyring(world.project / "keys", partial(delegation.selectors, fleet))
-    ring.generate(names, 2048, PASSPHRASE, date(2026, 11, 22))
+    ring = Keyring(world.project / "keys")
     for name in names:
-        ring.activate(name)
-    world.apply(fleet, ring.public_keys(names))
+        signing_key(ring, name, "pw1")
+    world.apply(fleet, public_keys(ring.read(names)))
     project = Project(fleet, world.project / "inventory.py")
 
     def outcomes(only):
@@ -66,8 +62,9 @@ def of(outcomes, words):
 
 def test_all_that_is_published_is_found_and_what_cannot_be_reached_is_unknown(world, published):
     found = published(world.zone)
-    # The domain: SPF, DKIM, DMARC, TLS reports, MTA-STS twice, consents; the one led to us: SPF, DKIM, DMARC, CNAMEs.
-    assert len(found) == 11
+    # The domain: SPF, DKIM twice, DMARC, TLS reports, MTA-STS twice, consents; the one led to us: SPF, DKIM twice, DMARC,
+    # CNAMEs.
+    assert len(found) == 13
     unreachable = {words: found.pop(next(key for key in found if words in key[1])) for words in ("fetch", "consented")}
     assert {outcome for outcome, _ in unreachable.values()} <= {"unknown", "failed"}
     assert unreachable["fetch"][0] == "unknown"
@@ -88,12 +85,23 @@ def test_the_plan_itself_is_a_check_that_nothing_is_due(world, published):
 
 def test_a_delegated_domain_is_proven_where_its_owner_leads_to(published):
     found = published("customer.invalid")
-    assert of(found, "key hosts sign with") == ("ok", "")
+    assert of(found, "lately signed with") == ("ok", "")
     assert of(found, "one SPF record") == ("ok", "")
     assert of(found, "one DMARC record") == ("ok", "")
     outcome, reason = of(found, "CNAMEs")
     assert outcome != "ok"
     assert "customer.invalid" in reason
+
+
+def test_a_key_that_is_revoked_in_the_keyring_alone_is_told(world, published):
+    """Whoever has it could still sign as the domain."""
+    ring = Keyring(world.project / "keys")
+    (key,) = ring.keys(world.zone)
+    ring.write(world.zone, (key.to("retiring", key.since).to("revoked", key.since),))
+    found = {where: outcome for (where, promise), outcome in published(world.zone).items() if "empty p=" in promise}
+
+    assert found[world.zone] == ("failed", "pw1 still has a key in DNS")
+    assert found[f"shop.{world.zone}"] == ("ok", "")
 
 
 def test_what_others_changed_is_told_by_its_check(world, published):

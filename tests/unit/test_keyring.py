@@ -48,7 +48,8 @@ def test_a_domain_nobody_made_a_key_for_has_none(ring):
 
 def test_what_is_written_comes_back_the_same(ring):
     keys = (
-        draft("a", state="revoked", history={"generated": NOW, "revoked": NOW + timedelta(days=9)}, compromised=True),
+        draft("a", state="revoked", history={"generated": NOW, "revoked": NOW + timedelta(days=9)}, compromised=True,
+              off_hosts=NOW + timedelta(days=1), told=NOW + timedelta(days=9)),
         draft("b", p="AAAA", host="mx1", algorithm="ed25519", bits=256, usable=NOW, record="v=DKIM1; p=AAAA", here=False),
         draft("c", p="BBBB", note="asked for"),
     )  # fmt: skip
@@ -225,6 +226,7 @@ GOOD = {"selector": "s1", "state": "active", "algorithm": "rsa", "bits": 2048, "
         for change in (
             {"state": "new"}, {"selector": "../x"}, {"selector": 5}, {"p": "a b"}, {"algorithm": "dsa"}, {"bits": "x"},
             {"history": {"born": "2026-11-22T06:30:00Z"}}, {"history": {"active": "soon"}}, {"usable": "soon"},
+            {"told": "soon"}, {"off_hosts": "soon"},
         )
     ],
 )  # fmt: skip

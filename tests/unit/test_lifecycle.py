@@ -9,8 +9,8 @@ from postwright.keys import lifecycle
 from postwright.keys import signing as signing_of
 from postwright.keys.key import STATES, Key
 from postwright.keys.lifecycle import Facts
-from postwright.keys.signing import Held, Wants
 from postwright.keys.selectors import next_fixed
+from postwright.keys.signing import KEPT, Held, Wants
 
 NOW = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -27,12 +27,13 @@ PATH = {
 
 
 def key(selector, state="active", age=HOUR, **changes):
-    """A key that has been in its state for ``age``."""
+    """A key that has been in its state for ``age``, and for as long off the hosts and gone from DNS as far as its state says."""
     history = dict.fromkeys(PATH[state], NOW - age)
     made = Key(selector, state, "rsa", 2048, f"{selector}AAA=", history=history)
     usable = NOW - age if "published" in history else None
     off_hosts = NOW - age if state in {"retiring", "revoked", "deleted"} else None
-    return replace(made, **{"usable": usable, "off_hosts": off_hosts} | changes)
+    told = NOW - age if state in {"revoked", "deleted"} else None
+    return replace(made, **{"usable": usable, "off_hosts": off_hosts, "told": told} | changes)
 
 
 def numbered(keys, host, algorithm, urgent):  # noqa: ARG001 - as names are asked for
@@ -148,7 +149,7 @@ def test_an_apply_with_nothing_due_changes_nothing():
 
 
 def test_hosts_go_back_to_the_key_before_and_the_new_one_is_tried_again_after_a_day():
-    keys = lifecycle.failed((key("s1"), key("s2", "confirmed")), {"s2"}, NOW, "mx1: not signed")
+    keys = lifecycle.failed((key("s1"), key("s2", "confirmed")), {"s2"}, ONE, NOW, "mx1: not signed")
     assert signs(keys, ONE, "mx1") == "s1"
     assert (keys[1].state, keys[1].held_back, keys[1].note) == ("published", True, "held back: mx1: not signed")
     assert lifecycle.confirmed(keys, NOW + DAY - timedelta(seconds=1)) == keys
@@ -157,25 +158,92 @@ def test_hosts_go_back_to_the_key_before_and_the_new_one_is_tried_again_after_a_
 
 def test_the_only_key_is_kept_though_its_proof_fails():
     keys = (key("s1", "confirmed"),)
-    assert lifecycle.failed(keys, {"s1"}, NOW, "not signed") == keys
+    assert lifecycle.failed(keys, {"s1"}, ONE, NOW, "not signed") == keys
+
+
+def test_the_first_key_of_one_host_is_kept_though_that_of_another_can_go_back():
+    wants = replace(TWO, per_host=True)
+    keys = (key("s1"), key("s2", "confirmed", host="mx1"), key("s3", "confirmed", host="mx2"))
+    assert states(lifecycle.failed(keys, {"s2", "s3"}, wants, NOW, "")) == {
+        "s1": "active",
+        "s2": "published",
+        "s3": "published",
+    }
+    alone = lifecycle.failed(keys[1:], {"s2"}, wants, NOW, "")
+    assert alone == keys[1:], "mx1 has nothing else to sign with"
+
+
+def test_of_several_keys_that_fail_at_once_none_is_taken_that_a_host_cannot_do_without():
+    keys = (key("s1", "confirmed"), key("s2", "confirmed", age=timedelta()))
+    failed = lifecycle.failed(keys, {"s1", "s2"}, ONE, NOW, "")
+    assert signs(failed, ONE, "mx1") == "s2"
+
+
+def test_a_proof_that_fails_takes_nothing_from_the_other_algorithm():
+    wants = replace(ONE, algorithms=("rsa", "ed25519"))
+    keys = (key("s1"), key("s2", "confirmed", algorithm="ed25519"))
+    assert lifecycle.failed(keys, {"s2"}, wants, NOW, "") == keys, "no other Ed25519 key is there"
+    both = (*keys, key("s3", "confirmed", age=timedelta()))
+    assert states(lifecycle.failed(both, {"s3"}, wants, NOW, ""))["s3"] == "published"
+
+
+def test_a_proof_that_failed_changes_no_key_that_is_not_about_to_be_signed_with():
+    keys = (key("s1"), key("s2", "published"), key("s3", "retiring"))
+    assert lifecycle.failed(keys, {"s1", "s2", "s3"}, ONE, NOW, "") == keys
 
 
 def test_only_the_key_whose_proof_failed_is_held_back():
     keys = (key("s1"), key("s2", "confirmed"), key("s3", "confirmed"))
-    assert states(lifecycle.failed(keys, {"s3"}, NOW, "")) == {"s1": "active", "s2": "confirmed", "s3": "published"}
+    assert states(lifecycle.failed(keys, {"s3"}, ONE, NOW, "")) == {
+        "s1": "active",
+        "s2": "confirmed",
+        "s3": "published",
+    }
 
 
 def test_instead_of_a_key_that_is_held_back_another_can_be_asked_for():
-    held = lifecycle.failed((key("s1"), key("s2", "confirmed")), {"s2"}, NOW, "")
+    held = lifecycle.failed((key("s1"), key("s2", "confirmed")), {"s2"}, ONE, NOW, "")
     assert states(foreseen(held)) == {"s1": "active", "s2": "published"}
     assert states(foreseen(held, rotate=True)) == {"s1": "active", "s2": "published", "s3": "published"}
 
 
 def test_of_two_pending_keys_the_older_goes_and_stays_in_dns_if_mail_may_bear_it():
-    held = lifecycle.failed((key("s1"), key("s2", "confirmed")), {"s2"}, NOW, "")
+    held = lifecycle.failed((key("s1"), key("s2", "confirmed")), {"s2"}, ONE, NOW, "")
     assert states(foreseen((*held, key("s3", "published", usable=NOW + HOUR))))["s2"] == "retiring"
     never = (key("s1"), key("s2", "published"), key("s3", "published", usable=NOW + HOUR))
     assert states(foreseen(never))["s2"] == "deleted"
+
+
+# A key that somebody takes out of DNS
+
+
+def test_a_key_that_is_put_back_into_dns_waits_anew():
+    for state in ("published", "confirmed"):
+        keys = lifecycle.put_back((key("s1"), key("s2", state)), {"s2"}, ONE, wait, NOW)
+        assert (keys[0], keys[1].state, keys[1].usable) == (key("s1"), "published", NOW + HOUR)
+        assert signs(keys, ONE, "mx1") == "s1"
+
+
+def test_a_key_that_is_put_back_never_waits_less_than_before():
+    (found,) = lifecycle.put_back((key("s1", "published", usable=NOW + DAY),), {"s1"}, ONE, wait, NOW)
+    assert found.usable == NOW + DAY
+
+
+@pytest.mark.parametrize("state", ["generated", "active", "retiring", "revoked", "deleted"])
+def test_a_key_hosts_sign_with_or_that_is_new_is_put_back_as_it_was(state):
+    keys = (key("s1", state),)
+    assert lifecycle.put_back(keys, {"s1"}, ONE, wait, NOW) == keys
+
+
+def test_the_only_key_a_host_may_sign_with_is_not_taken_from_it_though_it_was_gone_from_dns():
+    keys = (key("s1", "confirmed"),)
+    assert lifecycle.put_back(keys, {"s1"}, ONE, wait, NOW) == keys
+
+
+def test_of_a_selector_that_came_round_the_key_it_has_now_is_put_back():
+    keys = (key("s1", "deleted"), key("s2"), key("s1", "confirmed"))
+    found = lifecycle.put_back(keys, {"s1"}, ONE, wait, NOW)
+    assert [it.state for it in found] == ["deleted", "active", "published"]
 
 
 # Going back
@@ -200,7 +268,7 @@ def test_nobody_goes_back_to_a_key_that_is_compromised_or_lost(change):
 
 def test_a_key_gone_back_to_whose_proof_fails_retires_again():
     keys = lifecycle.returned((key("s1", "retiring"), key("s2")), ONE, NOW)
-    assert states(lifecycle.failed(keys, {"s1"}, NOW, "")) == {"s1": "retiring", "s2": "active"}
+    assert states(lifecycle.failed(keys, {"s1"}, ONE, NOW, "")) == {"s1": "retiring", "s2": "active"}
 
 
 # What the operator wants revoked
@@ -363,8 +431,13 @@ def test_a_key_that_was_not_seen_off_every_host_is_not_revoked():
     assert states(foreseen(keys, drained={"s1"}))["s1"] == "retiring"
 
 
-def test_queues_are_asked_only_for_keys_whose_time_is_over():
+def test_the_operator_may_have_a_key_revoked_that_was_not_seen_off_every_host():
+    assert states(foreseen((key("s1", "retiring", off_hosts=None), key("s2")), revoke={"s1"}))["s1"] == "revoked"
+
+
+def test_queues_are_asked_only_for_keys_whose_time_is_over_and_that_lie_on_no_host():
     keys = (
+        key("s0", "retiring", 7 * DAY, off_hosts=None),
         key("s1", "retiring", 7 * DAY),
         key("s2", "retiring", 6 * DAY),
         key("s3", "retiring", 9 * DAY, compromised=True),
@@ -379,12 +452,42 @@ def test_a_key_stays_revoked_for_its_time(age, state):
     assert states(foreseen((key("s1", "revoked", age), key("s2"))))["s1"] == state
 
 
+def test_the_time_of_a_revoked_key_counts_from_when_dns_said_so():
+    keys = (
+        key("s1", "revoked", 90 * DAY, told=NOW - 30 * DAY + HOUR),
+        key("s2", "revoked", 90 * DAY, told=None),
+        key("s3"),
+    )
+    assert states(foreseen(keys)) == {"s1": "revoked", "s2": "revoked", "s3": "active"}
+    assert states(lifecycle.aged(keys, ONE, Facts(NOW + HOUR)))["s1"] == "deleted"
+
+
+def test_when_dns_said_what_it_is_to_say_is_noted_once_and_of_these_keys_alone():
+    keys = (
+        key("s1", "revoked", told=None),
+        key("s2", "deleted", told=None),
+        key("s3", "revoked"),
+        key("s4", "retiring"),
+        key("s5"),
+    )
+    found = lifecycle.told(keys, NOW)
+    assert [it.told for it in found] == [NOW, NOW, NOW - HOUR, None, None]
+    assert lifecycle.told(found, NOW + DAY) == found
+
+
+def test_that_dns_said_a_key_is_revoked_does_not_mean_it_said_that_it_is_deleted():
+    (found, _) = foreseen((key("s1", "revoked", 30 * DAY), key("s2")))
+    assert (found.state, found.told) == ("deleted", None)
+
+
 def test_a_delegated_selector_comes_round_again_when_its_key_is_deleted():
     def fixed(keys, _host, _algorithm, urgent):
         return next_fixed(("pw1", "pw2"), keys, urgent=urgent)
 
     both = (key("pw1", "revoked"), key("pw2"))
     assert foreseen(both, name=fixed, rotate=True) == both
+    shown = (key("pw1", "deleted", told=None), key("pw2"))
+    assert foreseen(shown, name=fixed, rotate=True) == shown, "DNS may show it still"
     gone = foreseen((key("pw1", "deleted"), key("pw2")), name=fixed, rotate=True)
     assert [(it.selector, it.state) for it in gone] == [("pw1", "deleted"), ("pw2", "active"), ("pw1", "published")]
 
@@ -415,6 +518,45 @@ def test_a_host_does_not_have_what_it_could_not_go_back_to(change):
     assert [it.selector for it in signing_of.held("example.com", keys, "mx1", ONE, NOW)] == ["s2"]
 
 
+def test_a_retired_key_lies_on_hosts_for_a_day():
+    keys = (key("s1", "retiring", KEPT - timedelta(seconds=1)), key("s2"))
+    assert [it.selector for it in signing_of.held("example.com", keys, "mx1", ONE, NOW)] == ["s1", "s2"]
+    later = NOW + timedelta(seconds=1)
+    assert [it.selector for it in signing_of.held("example.com", keys, "mx1", ONE, later)] == ["s2"]
+
+
+def test_a_retired_key_is_off_the_hosts_only_when_they_were_brought_to_it_after_that_day():
+    keys = (key("s1", "retiring", KEPT - timedelta(seconds=1), off_hosts=None), key("s2"))
+    assert signing_of.taken_off(keys, TWO, NOW) == keys
+    later = NOW + timedelta(seconds=1)
+    assert [it.off_hosts for it in signing_of.taken_off(keys, TWO, later)] == [later, None]
+
+
+def test_when_a_key_went_off_the_hosts_is_noted_once():
+    keys = (key("s1", "retiring", 2 * DAY), key("s2"))
+    assert signing_of.taken_off(keys, ONE, NOW) == keys
+
+
+@pytest.mark.parametrize("state", ["generated", "published", "confirmed", "active", "revoked"])
+def test_only_a_retiring_key_goes_off_the_hosts(state):
+    keys = (key("s1", state, 9 * DAY, off_hosts=None), key("s2"))
+    assert signing_of.taken_off(keys, ONE, NOW) == keys
+
+
+def test_a_compromised_key_and_those_of_a_domain_that_is_gone_are_off_the_hosts_at_once():
+    stolen = (key("s1", "retiring", off_hosts=None, compromised=True), key("s2"))
+    assert signing_of.taken_off(stolen, ONE, NOW)[0].off_hosts == NOW
+    assert signing_of.taken_off((key("s1", "retiring", off_hosts=None),), Wants(()), NOW)[0].off_hosts == NOW
+
+
+def test_a_key_gone_back_to_lies_on_hosts_again_and_must_be_taken_off_anew():
+    keys = lifecycle.returned((key("s1", "retiring", 2 * DAY), key("s2")), ONE, NOW)
+    assert keys[0].off_hosts is None
+    again = lifecycle.failed(keys, {"s1"}, ONE, NOW, "")
+    assert (again[0].state, again[0].off_hosts) == ("retiring", None)
+    assert lifecycle.outlived(again, ONE, NOW + 9 * DAY) == []
+
+
 # Clocks
 
 
@@ -436,6 +578,14 @@ def test_after_the_clock_went_back_a_key_retires_for_its_whole_time_once_more():
     assert foreseen(keys, drained={"s1"})[0].since == NOW
     assert lifecycle.outlived(keys, ONE, NOW) == []
     assert states(foreseen((key("s1", "revoked", -DAY),), Wants(()))) == {"s1": "revoked"}
+
+
+def test_what_was_told_and_taken_off_under_a_wrong_clock_counts_from_now():
+    (retired, gone) = lifecycle.reclocked(
+        (key("s1", "retiring", off_hosts=NOW + DAY), key("s2", "revoked", 40 * DAY, told=NOW + DAY)), NOW
+    )
+    assert (retired.off_hosts, gone.told) == (NOW, NOW)
+    assert (retired.since, gone.since) == (NOW - HOUR, NOW - 40 * DAY)
 
 
 def test_what_lies_in_the_past_is_kept():

@@ -91,9 +91,14 @@ class Rotation(RuleBasedStateMachine):
     @precondition(lambda self: not self.world.process)
     @rule(data=st.data())
     def declares_a_key_compromised(self, data):
-        keys = [(domain, key.selector) for domain in self.world.ring.domains() for key in self.world.ring.keys(domain)]
-        if keys:
+        if keys := self.pairs(*VALID, "revoked"):
             self.world.start(Terms(compromised=frozenset([data.draw(st.sampled_from(keys))]), force=True))
+
+    @precondition(lambda self: not self.world.process)
+    @rule(data=st.data())
+    def has_a_retiring_key_revoked_before_its_time(self, data):
+        if keys := self.pairs("retiring"):
+            self.world.start(Terms(revoke=frozenset([data.draw(st.sampled_from(keys))]), force=True))
 
     @precondition(lambda self: not self.world.process)
     @rule(rotate=DOMAINS, settle=st.booleans())
@@ -158,6 +163,19 @@ class Rotation(RuleBasedStateMachine):
         if found := self.world.tables[host].get(domain):
             self.world.queue.append(Message(host, found, self.world.now, held))
 
+    @rule(host=st.sampled_from(HOSTS), domain=st.sampled_from([SHOP, CUSTOMER]), held=st.booleans())
+    def mail_is_queued_by_sessions_that_began_long_ago(self, host, domain, held):
+        for signed in sorted(self.world.can_sign(host, domain), key=lambda it: it.selector):
+            self.world.queue.append(Message(host, (signed,), self.world.now, held))
+
+    @precondition(lambda self: not self.world.process)
+    @rule(data=st.data())
+    def somebody_takes_a_key_out_of_dns_that_is_about_to_be_used(self, data):
+        if keys := self.pairs("published"):
+            domain, selector = data.draw(st.sampled_from(keys))
+            if not any(self.world.can_sign(host, domain) & {it for it in self.world.under_way() if it.selector == selector} for host in HOSTS):
+                self.world.take_out(self.world.home(domain, selector))
+
     @rule()
     def held_mail_is_released(self):
         for message in self.world.queue:
@@ -218,6 +236,11 @@ class Rotation(RuleBasedStateMachine):
             it for it in outlook(self.world.project, Terms()).steps if it.is_new or it.to in {"confirmed", "active"}
         ]
 
+    def pairs(self, *states):
+        """The keys in one of these states."""
+        ring = self.world.ring
+        return [(domain, it.selector) for domain in ring.domains() for it in ring.keys(domain) if it.state in states]
+
     # What must hold, between any two pauses
 
     @invariant()
@@ -236,7 +259,7 @@ class Rotation(RuleBasedStateMachine):
     def every_signature_verifies(self):
         world = self.world
         for signed in world.under_way():
-            if (signed.domain, signed.selector) not in world.compromised:
+            if signed.p not in world.given_up:
                 assert world.answers(signed) <= {signed.p}, f"{signed}"
 
     def no_host_signs_with_a_key_that_was_not_confirmed(self):
@@ -262,7 +285,7 @@ class Rotation(RuleBasedStateMachine):
 
     def no_key_is_revoked_that_mail_still_needs(self):
         for signed in self.world.under_way():
-            if (signed.domain, signed.selector) not in self.world.compromised:
+            if signed.p not in self.world.given_up:
                 key = self.key(signed)
                 assert (key.p, key.state in VALID) == (signed.p, True), f"{signed}: {key.state}"
 

@@ -1,5 +1,6 @@
 """A selector of our own is never used twice; one that is led to us comes round again when nobody can need its key."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -15,7 +16,9 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def key(selector, state, age=0):
-    return Key(selector, state, "rsa", 2048, "AAAA", history={state: NOW - timedelta(days=age)})
+    moment = NOW - timedelta(days=age)
+    told = moment if state in {"revoked", "deleted"} else None
+    return Key(selector, state, "rsa", 2048, "AAAA", history={state: moment}, told=told)
 
 
 def test_a_selector_says_when_its_key_was_made_and_those_of_a_day_are_numbered():
@@ -73,6 +76,13 @@ def test_a_selector_whose_key_can_be_needed_is_never_given(state):
     assert next_fixed(("pw1",), (key("pw1", state),), urgent=True) == (
         "pw1" if state in {"deleted", "revoked"} else None
     )
+
+
+@pytest.mark.parametrize("state", ["revoked", "deleted"])
+def test_a_selector_is_not_free_before_dns_was_seen_to_say_that_its_key_is_gone(state):
+    keys = (replace(key("pw1", state, 99), told=None),)
+    assert next_fixed(("pw1",), keys, urgent=False) is None
+    assert next_fixed(("pw1",), keys, urgent=True) is None
 
 
 def test_even_when_a_key_is_needed_at_once_a_revoked_one_is_the_last_resort():
