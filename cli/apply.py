@@ -93,7 +93,6 @@ class Run:
     def apply(self, terms: Terms, saved: SavedPlan | None = None) -> Landed:
         """Plan, agree, apply, tell, verify."""
         from postwright import apply as service  # noqa: PLC0415 - heavy
-        from postwright.cli.verify import run_checks  # noqa: PLC0415
 
         progress = output.Progress(verbose=bool(self.options.verbose))
         with service.exclusively(self.project):
@@ -105,8 +104,15 @@ class Run:
         if not self.options.json:
             _print_landed(landed)
         if self.verify and not landed.nothing:
-            self.verified = run_checks(self.project, self.options, progress)
+            self.check()
         return landed
+
+    def check(self) -> None:
+        """Run all checks."""
+        from postwright.cli.verify import run_checks  # noqa: PLC0415 - heavy
+
+        progress = output.Progress(verbose=bool(self.options.verbose))
+        self.verified = run_checks(self.project, self.options, progress)
 
 
 def _saved(file: Path | None, flags: bool) -> SavedPlan | None:

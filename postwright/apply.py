@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from postwright import clock
 from postwright.dns.writing import listed
 from postwright.errors import DeployError, PostwrightError
 from postwright.hosts import runner
@@ -127,17 +129,18 @@ def apply(
         unproven.touch()
     with _interruptible(project, landed):
         _make_keys(project, expected, phase, terms)
-        plan = publish(project, expected, phase, landed.zone, terms)
-        moves.published(project, plan, key_wait(project, plan))
+        plan = publish(project, expected, phase, landed.zone, terms, partial(moves.missed, project))
+        moves.published(project, key_wait(project, plan))
         await_caches(project, plan, phase, settle=terms.settle)
         _confirm_keys(project, expected, phase, terms)
         phase("hosts")
+        before = clock.now()
         runner.apply(project, lambda line: _note(landed, line, step))
         if unproven.exists() or landed.hosts or moves.unproven(living(project)):
             phase("proving that every host signs")
             landed.proven = prove(project, phase)
             unproven.unlink(missing_ok=True)
-        moves.taken_off(project)
+        moves.taken_off(project, before)
         retract(project, plan, phase, landed.zone)
         moves.ended(project)
     return landed

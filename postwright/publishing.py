@@ -63,9 +63,16 @@ def ledger_of(project: Project) -> Path:
 
 
 def publish(
-    project: Project, expected: FleetPlan, phase: Phase, written: Callable[[str], None], terms: Terms
+    project: Project,
+    expected: FleetPlan,
+    phase: Phase,
+    written: Callable[[str], None],
+    terms: Terms,
+    about_to: Callable[[DnsPlan], None],
 ) -> DnsPlan:
     """Write what is to be added, and wait until every authoritative server shows it; returns the plan it was part of.
+
+    ``about_to`` is called with the plan before anything of it is written.
 
     Raises UnsafePlan if DNS moved so that more would be done than ``expected`` says, ProviderError with what is not seen.
     """
@@ -74,6 +81,7 @@ def publish(
         plan = dns_plan(project, terms)
         _require_agreed(plan, expected)
         FleetPlan((), plan, ()).require_safe(force=terms.force)
+        about_to(plan)
         kept = _keep(project, plan, terms)
         landed: list[str] = []
         try:
@@ -161,8 +169,11 @@ def key_wait(project: Project, plan: DnsPlan) -> Callable[[str, str], timedelta]
     known: dict[str, int] = {}
     before = {change.name: change.old_ttl or 0 for zone in plan.zones for change in zone.additive}
 
+    homes = delegation.homes(project.fleet)
+
     def wait(domain: str, selector: str) -> timedelta:
-        name = delegation.home(project.fleet, f"{selector}._domainkey.{domain}")
+        name = f"{selector}._domainkey.{domain}"
+        name = homes.get(name, name)
         zone = zone_for(project.fleet, name)
         if zone.name not in known:
             known[zone.name] = max(_negative_ttl(project, zone.name), zone.ttl)

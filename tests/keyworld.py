@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import greenlet
 from keyworld_dns import Dns
+from keyworld_hosts import Hosts
 from keyworld_parts import (
     CUSTOMER,
     LIFETIME,
@@ -20,33 +21,26 @@ from keyworld_parts import (
     ZONES,
     OneByOne,
     Server,
-    Signed,
     cheap,
-    lying,
-    names_of,
     project_for,
     public_of,
-    signing,
 )
 from support import PASSPHRASE
 
 from postwright import apply as applying
 from postwright import clock, material, publishing
 from postwright.dns import owners
-from postwright.errors import DeployError, PostwrightError, UsageError
-from postwright.hosts.plan import HostPlan
+from postwright.errors import PostwrightError
 from postwright.keys import keyring, private
 from postwright.keys.keyring import Keyring
-from postwright.proof import ProofFailed, Signature
 from postwright.rotation import living, outlook, proving
-from postwright.rotation.queues import Queued
 
 
 class Killed(greenlet.GreenletExit):
     """The operator's process ends where it stands."""
 
 
-class World(Dns):
+class World(Dns, Hosts):
     """``now`` is the time of all but the operator, whose clock may be ``behind``. One that runs ahead is as if time went by."""
 
     def __init__(self, base, config, negative_ttl, watch):
@@ -55,6 +49,7 @@ class World(Dns):
         self.now, self.behind = START, timedelta()
         self.ring = Keyring(base / "keys")
         self.known = {}  # domain → its keys, as last read
+        self.written = set()  # the domains in the keyring
         self.servers = [Server() for _ in range(SERVERS)]
         self.ledger = dict.fromkeys((*ZONES, "example.com"), ())
         self.led = set(config.selectors)
@@ -65,7 +60,8 @@ class World(Dns):
         self.down, self.broken = set(), set()  # hosts that cannot be reached, and those whose proof fails
         self.proven = defaultdict(dict)  # (host, domain) → selectors
         self.used = defaultdict(set)  # host → the public halves of keys that were ever in its table
-        self.compromised, self.given_up = set(), set()  # public halves
+        self.given_up = set()  # public halves of keys the operator had revoked early, or said to be compromised
+        self.taken_out = set()  # those of keys somebody else took out of DNS before they were used
         self.revoked = {}  # name → since when DNS says so
         self.too_early = []  # names that went without having been revoked long enough
         self.process = None
@@ -78,13 +74,16 @@ class World(Dns):
     # What the operator does
 
     def start(self, terms):
-        self.compromised |= self._public(terms.compromised)
         self.given_up |= self._public(terms.compromised | terms.revoke)
+        if terms.compromised:
+            self.nobody_waits()
         self.process = greenlet.greenlet(lambda: self._run(self.project, terms))
         self.go_on()
 
     def _public(self, pairs):
-        return {key.p for domain in self.ring.domains() for key in self.ring.keys(domain) if (domain, key.selector) in pairs}
+        return {
+            key.p for domain in self.ring.domains() for key in self.ring.keys(domain) if (domain, key.selector) in pairs
+        }
 
     def _run(self, made, terms):
         (made.base / ".postwright").mkdir(exist_ok=True)
@@ -146,9 +145,13 @@ class World(Dns):
             if not server.lags and not server.down:
                 server.texts = dict(self.servers[0].texts)
 
+    def nobody_waits(self):
+        """Where there is no other good key, one that was taken out of DNS is used though a cache says it is not there."""
+        self.given_up |= self.taken_out
+
     def take_out(self, name):
-        """Somebody else deletes a record."""
-        self.servers[0].texts.pop(name, None)
+        """Somebody else deletes the record of a key."""
+        self.taken_out.add(public_of(self.servers[0].texts.pop(name, "")))
         self.sync()
         self.everybody_asks()
 
@@ -171,12 +174,9 @@ class World(Dns):
     def under_way(self):
         """Every signature that a receiver may look at from now on: of queues, and of what is sent this moment."""
         queued = {it for message in self.queue for it in message.signatures}
-        return queued | {it for host in self.tables for domain in self.lying[host] for it in self.can_sign(host, domain)}
-
-    def can_sign(self, host, domain):
-        """What mail may leave a host with: what its table says, and what a session that began before still has."""
-        before = {it for it in self.lying[host].get(domain, ()) if it.p in self.used[host]}
-        return before.union(self.tables[host].get(domain, ()))
+        return queued | {
+            it for host in self.tables for domain in self.lying[host] for it in self.can_sign(host, domain)
+        }
 
     # What the operator's process meets in place of the world
 
@@ -191,9 +191,11 @@ class World(Dns):
             (keyring, "write_atomically", self._write_file),
             (keyring, "ThreadPoolExecutor", OneByOne),
             (owners, "ThreadPoolExecutor", OneByOne),
+            (Keyring, "domains", lambda _: sorted(self.written)),
             (Keyring, "keys", lambda ring, domain, read=Keyring.keys: self._read(read, ring, domain)),
             (owners, "waiting", self._waiting(owners.waiting)),
             (outlook, "queued", self._queued),
+            (living, "ledger", SimpleNamespace(read=lambda _folder, zone: self.ledger[zone])),
             (applying, "time", SimpleNamespace(sleep=self._sleep)),
             (applying, "runner", SimpleNamespace(plan=self._plan_hosts, apply=self._apply_hosts)),
             (proving, "runner", SimpleNamespace(apply=self._apply_hosts)),
@@ -213,6 +215,8 @@ class World(Dns):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         self.known.pop(path.parent.name, None)
+        if path.suffix == ".json":
+            self.written.add(path.parent.name)
 
     def _read(self, read, ring, domain):
         """What was read before, as long as nothing was written: it is asked for very often here."""
@@ -230,73 +234,6 @@ class World(Dns):
             return (f"{selector}._domainkey.customer.post.test.",) if selector in self.led else ()
 
         return lambda fleet, selectors: real(fleet, selectors, resolve)
-
-    def _reach(self, hosts):
-        self.pause()
-        if gone := self.down & {host.name for host in hosts}:
-            raise DeployError(f"cannot reach {sorted(gone)}")
-
-    def _queued(self, made, keys):
-        if not keys:
-            return ()
-        self._reach(made.fleet.hosts)
-        found = {(it.domain, it.selector, message.host) for message in self.queue for it in message.signatures}
-        return tuple(Queued(host, domain, name, 1, 0, 0, ()) for domain, name, host in found if (domain, name) in keys)
-
-    def _plan_hosts(self, made, hosts):
-        self._reach(made.fleet.hosts)
-        differs = {host: self._differs(host, held) for host, held in hosts.items()}
-        return [HostPlan(host, (), (), (), reloads=("opendkim",) * differs[host]) for host in hosts]
-
-    def _differs(self, host, held):
-        return (names_of(self.tables[host]), names_of(self.lying[host])) != (signing(held), lying(held))
-
-    def _apply_hosts(self, made, report=lambda _: None):
-        """As ``hosts.bundles.ready_bundle`` and the deploy: host by host, each as a whole or not at all."""
-        keys = living.living(made)
-        for host in made.fleet.hosts:
-            self.pause()
-            if host.name not in self.down:
-                self._switch(made, host, keys, report)
-        if failed := self.down & {host.name for host in made.fleet.hosts}:
-            raise DeployError(f"cannot reach {sorted(failed)}")
-
-    def _switch(self, made, host, keys, report):
-        held = living.holdings(made.fleet, host, keys)
-        there = signing(held)
-        domains = made.fleet.domains_of(host)
-        if lacking := [it.name for it in domains if it.name not in there and not it.delegated]:
-            raise UsageError(f"host {host.name}: no confirmed DKIM key for {lacking}")
-        if self._differs(host.name, held):
-            table, all_held = (
-                {domain: tuple(self._signed(domain, it) for it in sorted(names)) for domain, names in found.items()}
-                for found in (there, lying(held))
-            )
-            self.tables[host.name], self.lying[host.name] = table, all_held
-            self.used[host.name] |= {it.p for found in table.values() for it in found}
-            report({"event": "changed", "host": host.name, "step": "opendkim"})
-
-    def _signed(self, domain, selector):
-        path = self.ring.pem(domain, selector)
-        return Signed(domain, selector, private.public_text(private.loaded(path.read_bytes(), None, path)))
-
-    def _prove(self, made, keys, _key_text, _first):
-        self._reach(made.fleet.hosts)
-        reasons = {}
-        for host, held in keys.items():
-            table = self.tables[host]
-            for domain, names in signing(held).items():
-                right = names_of(table).get(domain) == names and host not in self.broken
-                if not right or any(self._at_first_server(it) != it.p for it in table[domain]):
-                    reasons[domain] = f"{host}: {domain} is not signed as it should be"
-                self.proven[host, domain] = set() if domain in reasons else names
-        if reasons:
-            raise ProofFailed(reasons)
-        self.pause()
-        return [Signature(host, it.domain, it.selector) for host, held in keys.items() for it in held]
-
-    def _at_first_server(self, signed):
-        return public_of(self.servers[0].texts.get(self.home(signed.domain, signed.selector), ""))
 
     def _await_caches(self, real):
         """Nobody asks for a name that no mail bears while nothing signs at all: what is not waited for, nobody has cached."""

@@ -6,6 +6,8 @@ from what postwright says of itself; and `assert_sound` holds after every step, 
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +35,15 @@ BEFORE_PROOF = "before\thosts: run_script prove"
 PUBLISH, SWITCH, CLEAR = timedelta(days=91), timedelta(hours=1), timedelta(days=2)
 REVOKE, DELETE = timedelta(days=8), timedelta(days=31)
 ROTATION = (PUBLISH, SWITCH, CLEAR, REVOKE, DELETE)
+
+# The crossings of `killing.py` that are transitions: what the keyring says of a key, its private half, what DNS is told,
+# and what is asked of hosts and done there. All else is files of ours that say what was done, and steps that do nothing.
+EVERY_CROSSING = bool(os.environ.get("POSTWRIGHT_EVERY_CROSSING"))
+_TRANSITION = (
+    r"\w+\t(rename \S+(lifecycle\.json .*|\.pem)|remove \S+/[^.]\S+\.pem|update .*)$|before\thosts:|at\tchanged"
+)
+_WORTHY = ".*" if EVERY_CROSSING else _TRANSITION
+_VARYING, ANY = r"(?:pw\d{8}(?:-\d+)?|\d{8}T\d{6}\.\d{6}Z)", "ANY"  # selectors, and names of applied plans
 
 _TABLES = "cat /etc/postwright/dkim/KeyTable /etc/postwright/dkim-ed25519/KeyTable 2>/dev/null || true"
 _FILES = f"ls /etc/postwright/dkim*/{DOMAIN}/*.pem"
@@ -176,6 +187,27 @@ def assert_delivered(traffic):
     assert_all_signed(verdicts, traffic.domains)
     assert inbox.duplicates(traffic.tokens) == {}
     return by_selector(verdicts, traffic.sources)
+
+
+def killed_everywhere(course, at_most):
+    """Apply until nothing is left at which it could die anew; where it died."""
+    dead = []
+    while (ended := course.killed(_beyond(dead))).killed:
+        dead.append(_where(ended))
+        assert len(dead) <= at_most, dead
+    assert ended.status == 0, ended.stderr
+    return dead
+
+
+def _beyond(dead):
+    """A crossing that matters and at which no run has died yet."""
+    known = "".join(f"(?!{re.escape(line).replace(ANY, _VARYING)}$)" for line in dead)
+    return f"{known}(?:{_WORTHY})"
+
+
+def _where(ended):
+    """Its side and text, whatever the selectors: a new key is not named as one whose file a killed run left."""
+    return re.sub(_VARYING, ANY, ended.crossings[-1].partition("\t")[2])
 
 
 @contextmanager

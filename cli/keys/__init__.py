@@ -8,7 +8,14 @@ from postwright.cli.keys.move import list_keys, revoke, rotate
 from postwright.cli.keys.store import backup, change_passphrase, import_keys, recover, restore
 
 
-@click.group()
+class InOrderOfWork(click.Group):
+    """Lists its commands as they were added."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=InOrderOfWork)
 def keys() -> None:
     """List, rotate and revoke DKIM keys, and keep them safe.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from postwright.inventory import Project
     from postwright.terms import Pairs, Terms
 
+_APPLIES = 4  # enough for any state to end in revoked
 _DOMAINS = click.option("--domain", "domains", multiple=True, metavar="NAME", help="Only this domain; may be repeated.")
 _YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 _VERIFY = click.option("--verify/--no-verify", "verify", default=True, help="Run all checks afterwards, the default.")
@@ -89,6 +90,7 @@ def rotate(
 
 @click.command()
 @_DOMAINS
+@click.option("--all", "everything", is_flag=True, help="Of all domains.")
 @click.option("--host", "host", metavar="NAME", help="All keys that lie on this host, or did until they are revoked.")
 @click.option("--selector", metavar="NAME", help="Only the key of this selector.")
 @click.option("--compromised", is_flag=True, help="Somebody else may have the key: replace it at once.")
@@ -101,6 +103,7 @@ def revoke(
     ctx: click.Context,
     options: Options,
     domains: tuple[str, ...],
+    everything: bool,
     host: str | None,
     selector: str | None,
     compromised: bool,
@@ -117,6 +120,7 @@ def revoke(
     \b
     Examples:
       postwright keys revoke --compromised --host mx1          somebody was on mx1
+      postwright keys revoke --compromised --all
       postwright keys revoke --compromised --domain shop.example
       postwright keys revoke --domain shop.example --selector pw20260801
     """
@@ -125,14 +129,13 @@ def revoke(
     from postwright.terms import Terms  # noqa: PLC0415
 
     project = read(options)
-    if not (domains or host):
-        raise UsageError("whose keys? name a --domain, or the --host they lie on")
+    if not (domains or host or everything):
+        raise UsageError("whose keys? name a --domain, or the --host they lie on; or say --all")
     asked = revoking.Asked(_known(project, domains) if domains else (), host, selector, compromised=compromised)
     chosen = revoking.chosen(project, asked)
     lost = revoking.lost(project, chosen, force=force or compromised)
-    if not options.json:
-        for line in revoking.warnings(lost, chosen):
-            click.secho(line, fg="yellow", err=True)
+    for line in revoking.warnings(lost, chosen):
+        click.secho(line, fg="yellow", err=True)
     terms = Terms(compromised=chosen) if compromised else Terms(revoke=chosen)
     run = Run(options, project, ask=not yes, verify=verify)
     done = _until_revoked(run, chosen, terms)
@@ -149,25 +152,29 @@ def revoke(
 
 
 def _until_revoked(run: Run, chosen: Pairs, terms: Terms) -> list[Any]:
-    """Apply: once to sign with other keys, if need be, and once to revoke; what each did."""
+    """Apply until they are: mostly once to sign with other keys and once to revoke. What each apply did."""
     from postwright.rotation import revoking  # noqa: PLC0415 - heavy
     from postwright.terms import Terms  # noqa: PLC0415
 
     verify, run.verify = run.verify, False
-    first = run.apply(terms)
-    run.ask, run.verify = False, verify
-    second = [run.apply(Terms())] if revoking.unrevoked(run.project, chosen) else []
-    return [landed.to_json() for landed in (first, *second)]
+    done = [run.apply(terms)]
+    run.ask = False
+    while done[-1].keys and revoking.unrevoked(run.project, chosen) and len(done) < _APPLIES:
+        done.append(run.apply(Terms()))
+    if verify and not all(landed.nothing for landed in done):
+        run.check()
+    return [landed.to_json() for landed in done]
 
 
 def _known(project: Project, domains: tuple[str, ...]) -> tuple[str, ...]:
     """The domains named, all if none is; UsageError for one that is neither in the inventory nor in the keyring."""
-    from postwright.rotation.living import living  # noqa: PLC0415 - heavy
+    from postwright.dns.writing import listed  # noqa: PLC0415 - heavy
+    from postwright.rotation.living import living  # noqa: PLC0415
 
     there = living(project)
-    unknown = [name for name in domains if name not in there]
+    named = tuple(name.lower().rstrip(".") for name in domains)
+    unknown = [name for name in named if name not in there]
     if unknown:
-        raise UsageError(
-            f"no domain {', '.join(unknown)} in {project.inventory} or its keyring; there are {', '.join(there)}"
-        )
-    return domains or tuple(there)
+        known = listed(list(there))
+        raise UsageError(f"no domain {', '.join(unknown)} in {project.inventory} or its keyring; there are {known}")
+    return named or tuple(there)

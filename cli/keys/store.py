@@ -53,7 +53,7 @@ def import_keys(
     \b
     Examples:
       postwright keys import --domain shop.example --selector mail2024 mail2024.private
-      ssh root@mx1 tar c /etc/opendkim | tar x -C mx1
+      mkdir mx1 && ssh root@mx1 tar c /etc/opendkim | tar x -C mx1
       postwright keys import --key-table mx1/etc/opendkim/KeyTable --root mx1
     """
     project = read(options)
@@ -91,7 +91,10 @@ def _entries(
     from postwright.keys import foreign  # noqa: PLC0415 - heavy
 
     if key_table and not (file or domain or selector):
-        return foreign.key_table(key_table, root)
+        found, problems = foreign.key_table(key_table, root)
+        if not (found or problems):
+            raise UsageError(f"{key_table}: names no key; is it the KeyTable that OpenDKIM's configuration names?")
+        return found, problems
     if key_table or not (file and domain and selector):
         raise UsageError("what is to be taken over? give --domain, --selector and FILE, or --key-table alone")
     try:
@@ -279,8 +282,8 @@ def recover(options: Options, yes: bool) -> None:
     project = read(options)
     with apply.exclusively(project):
         found = recovery.notes(project)
-        for it in [] if options.json else found:
-            click.secho(f"~ {it}", fg="yellow")
+        for it in found:
+            click.secho(f"~ {it}", fg="yellow", err=options.json)
         if found and not yes:
             click.confirm("Note this?", abort=True, err=True)
         recovery.note(project, found)

@@ -39,7 +39,8 @@ def test_dkim_key_is_published(domain: Domain, project: Project) -> None:
         tags = _key_tags(project, f"{key.selector}._domainkey.{domain.name}")
         assert tags.get("p") == key.p, f"the key of {key.selector} in DNS is another one"
         assert "y" not in tags.get("t", ""), f"{key.selector} is in test mode (t=y)"
-        assert key.algorithm != "rsa" or key.bits >= 2048, f"{key.selector} has {key.bits} bits"
+        short = key.algorithm == "rsa" and key.bits < 2048 and key.state != "retiring"  # what is on its way out may be
+        assert not short, f"{key.selector} has {key.bits} bits"
 
 
 def test_revoked_keys_are_revoked(domain: Domain, project: Project) -> None:

@@ -105,6 +105,11 @@ class Change:
         return frozenset(before - after)
 
     @property
+    def revives_key(self) -> bool:
+        """Whether a selector that says that its key is revoked gets a key."""
+        return self.adds_key and bool(self.old) and any(map(dkim.public_part, self.new))
+
+    @property
     def ends_revoked_key(self) -> bool:
         """Whether it deletes the record of a key that was revoked, as is the way of all keys."""
         return self.type == "TXT" and dkim.is_key_name(self.name) and not self.new and not self.lost_keys
@@ -112,8 +117,10 @@ class Change:
     @property
     def swaps_key(self) -> bool:
         """Whether a published DKIM key gives way to another under the same selector."""
-        keys = {dkim.public_part(value) for value in self.old}, {dkim.public_part(value) for value in self.new}
-        return self.type == "TXT" and dkim.is_key_name(self.name) and all(keys) and keys[0] != keys[1]
+        if self.type != "TXT" or not dkim.is_key_name(self.name):
+            return False
+        old, new = ({dkim.public_part(value) for value in side} - {b""} for side in (self.old, self.new))
+        return bool(old and new) and old != new
 
     @property
     def laxer_policy(self) -> str:

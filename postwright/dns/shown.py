@@ -33,7 +33,8 @@ class Shown:
 
 def shown(fleet: Fleet, names: Collection[str]) -> dict[str, Shown]:
     """Name → what all servers show of it, or of where receivers are led to from it."""
-    homes = {name: delegation.home(fleet, name) for name in names}
+    led_to = delegation.homes(fleet)
+    homes = {name: led_to.get(name, name) for name in names}
     zones = {zone.name: zone for home in homes.values() if (zone := fleet.zone_of(home))}
     with ThreadPoolExecutor(_WORKERS) as pool:
         servers = dict(zip(zones, pool.map(lambda zone: authoritative(fleet, zone), zones.values()), strict=True))

@@ -80,8 +80,10 @@ def _touched(applied: ZonePlan) -> Iterator[_Touched]:
 
 def _unsigned(changes: Iterable[Change], signing: Collection[str]) -> Iterator[str]:
     for change in changes:
-        if change.name in signing and change.type == "TXT":
-            yield f"hosts sign with the key at {change.name}, which this would take away: their mail would fail"
+        if change.name in signing and change.lost_keys:
+            yield f"mail is signed with the key at {change.name}, which this would take away: it would fail"
+        if change.revives_key:
+            yield f"the key at {change.name} was revoked, and this would make it good again for whoever has it"
 
 
 def _ordered(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -39,7 +39,7 @@ class Key:
 
     ``host``: the one host that signs with it; None: all hosts of the domain. ``history``: when it came into each state.
     ``usable``: the moment from which no cache can hold an earlier answer. ``record``: the text of its TXT record where it
-    was somebody else's before. ``here``: whether the keyring has the private key. ``why`` it was made; ``note``: what
+    was somebody else's before; ``home``: where it stands if not below the domain itself. ``here``: whether the keyring has the private key. ``why`` it was made; ``note``: what
     holds it up. ``told``: when DNS said that it is revoked, or deleted. ``off_hosts``: when an apply had taken it off every host, so that nothing more was signed with it.
     """
 
@@ -52,6 +52,7 @@ class Key:
     history: dict[State, datetime] = field(default_factory=dict)
     usable: datetime | None = None
     record: str | None = None
+    home: str | None = None
     compromised: bool = False
     here: bool = True
     off_hosts: datetime | None = None
@@ -64,6 +65,10 @@ class Key:
         if state not in _NEXT[self.state]:
             raise ValueError(f"{self.selector}: a key that is {self.state} never becomes {state}")
         return replace(self, state=state, history={**self.history, state: now}, told=None, **changes)
+
+    def name(self, domain: str) -> str:
+        """Where its TXT record stands."""
+        return self.home or f"{self.selector}._domainkey.{domain}"
 
     @property
     def since(self) -> datetime:

@@ -136,9 +136,9 @@ class Keyring:
 def public_keys(keys: Mapping[str, Keys]) -> tuple[PublicKey, ...]:
     """What DNS must show for the keys of these domains; those that are only foreseen have nothing to show yet."""
     return tuple(
-        PublicKey(domain, key.selector, key.p, key.algorithm, key.record)
+        PublicKey(domain, key.selector, key.p, key.algorithm, key.record, key.home)
         if key.state in VALID
-        else PublicKey(domain, key.selector, "", key.algorithm)
+        else PublicKey(domain, key.selector, "", key.algorithm, home=key.home)
         for domain, found in keys.items()
         for key in found
         if key.p and key.state != "deleted"

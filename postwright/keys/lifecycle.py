@@ -47,7 +47,7 @@ def foresee(keys: Keys, wants: Wants, facts: Facts, name: Name) -> Keys:
     """The keys as they will be after an apply that goes well; those it would make have no ``p`` yet."""
     keys = aged(reclocked(keys, facts.now), wants, facts)
     keys = returned(keys, wants, facts.now) if facts.back else keys
-    keys = (*keys, *_needed(keys, wants, facts, name))
+    keys = keys if facts.back else (*keys, *_needed(keys, wants, facts, name))
     keys = published(keys, wants, facts.now, lambda _key: facts.wait)
     keys = confirmed(keys, facts.now) if facts.led else keys
     return settled(keys, wants, facts.now)
@@ -88,7 +88,8 @@ def outlived(keys: Keys, wants: Wants, now: datetime) -> list[Key]:
 
 def aged(keys: Keys, wants: Wants, facts: Facts) -> Keys:
     """What time alone brings: retired keys are revoked, revoked ones deleted, and what nobody needs any more goes."""
-    current = {key.selector for holder, algorithm in wants.sets for key in _pending(keys, holder, algorithm)[-1:]}
+    pending = () if facts.back else wants.sets  # who goes back does not want what was on its way
+    current = {key.selector for holder, algorithm in pending for key in _pending(keys, holder, algorithm)[-1:]}
     return tuple(_aged(key, current, wants, facts) for key in keys)
 
 
@@ -130,9 +131,9 @@ def _needed(keys: Keys, wants: Wants, facts: Facts, name: Name) -> Iterator[Key]
     drafts: Keys = ()
     for holder, algorithm in wants.sets:
         pending = _pending(keys, holder, algorithm)
-        if pending and not (facts.rotate and pending[-1].held_back):
-            continue
         why = _why(keys, holder, algorithm, wants, facts)
+        if pending and not (pending[-1].held_back and (facts.rotate or why == COMPROMISED)):
+            continue
         selector = name((*keys, *drafts), holder, algorithm, why == COMPROMISED) if why else None
         if selector:
             bits = wants.bits if algorithm == "rsa" else 256
@@ -162,26 +163,33 @@ def _why(keys: Keys, holder: str | None, algorithm: Algorithm, wants: Wants, fac
 
 
 def published(keys: Keys, wants: Wants, now: datetime, wait: Callable[[Key], timedelta]) -> Keys:
-    """Every name server shows the generated keys. ``wait``: how long a cache may still hold an earlier answer.
+    """Every name server shows the keys, new ones and those put back. ``wait``: how long a cache may hold an earlier answer.
 
     Where nothing else could sign, or what signs is compromised, nobody waits: the selector is new, so nobody has asked for
     it, while to wait would mean unsigned mail, or mail that a thief can sign as well.
     """
-    reused = {key.selector for key in keys if key.state == "deleted"}
-    return tuple(
-        key.to("published", now, usable=now + (timedelta() if _urgent(key, keys, wants, reused) else wait(key)))
-        if key.state == "generated"
-        else key
-        for key in keys
-    )
+    reused = {key.selector for key in keys if key.state in {"revoked", "deleted"}}
+
+    def seen(key: Key) -> Key:
+        if key.state == "published" and key.usable is None:
+            return replace(key, usable=now + wait(key))
+        if key.state == "published" and not key.has_signed and _urgent(key, keys, wants, reused):
+            return replace(key, usable=min(key.usable or now, now))
+        if key.state != "generated":
+            return key
+        return key.to("published", now, usable=now + (timedelta() if _urgent(key, keys, wants, reused) else wait(key)))
+
+    return tuple(map(seen, keys))
 
 
-def put_back(keys: Keys, selectors: Collection[str], wants: Wants, wait: Callable[[Key], timedelta], now: datetime) -> Keys:
-    """Somebody had taken these keys out of DNS, and they are there again: what is to sign with them waits once more."""
+def put_back(keys: Keys, selectors: Collection[str], wants: Wants, now: datetime) -> Keys:
+    """Somebody has taken these keys out of DNS: once they are seen there again, what is to sign with them waits anew.
+
+    To be called before they are put back, for whoever is killed after that finds DNS as it should be.
+    """
 
     def again(key: Key) -> Key:
-        usable = max(key.usable or now, now + wait(key))
-        return replace(key, usable=usable) if key.state == "published" else key.to("published", now, usable=usable)
+        return replace(key, usable=None) if key.state == "published" else key.to("published", now, usable=None)
 
     return _unless_alone(keys, [it for it in selectors if _state(keys, it) in {"published", "confirmed"}], wants, again)
 

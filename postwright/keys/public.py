@@ -13,7 +13,7 @@ class PublicKey:
 
     ``p`` is the ``p=`` tag: base64 of the DER SubjectPublicKeyInfo for RSA (RFC 6376 §3.6.1), of the 32 octets
     themselves for Ed25519 (RFC 8463 §4.1), and empty once the key is revoked. ``record``: the whole text of the record
-    where it was published before it came to us.
+    where it was published before it came to us. ``home``: where it stands, if not at ``name``.
     """
 
     domain: str
@@ -21,6 +21,7 @@ class PublicKey:
     p: str
     algorithm: Algorithm = "rsa"
     record: str | None = None
+    home: str | None = None
 
     @property
     def name(self) -> str:

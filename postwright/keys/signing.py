@@ -72,11 +72,11 @@ def held(domain: str, keys: Keys, host: str, wants: Wants, now: datetime) -> Ite
     """The keys a host has of a domain: what it signs with, and for a day what it signed with before.
 
     A session that was open at the switch goes on signing with the key before as long as that lies there; without it, the
-    client is told to try again. So a day later nothing more can be signed with it.
+    client is told to try again. So a day later nothing more can be signed with it, and it does not come back if the clock does.
     """
     signs = {key.selector for algorithm in wants.algorithms if (key := signing(keys, host, algorithm, wants))}
     for key in keys:
-        fresh = key.state == "active" or (key.state == "retiring" and now - key.since < KEPT)
+        fresh = key.state == "active" or (key.state == "retiring" and key.off_hosts is None and now - key.since < KEPT)
         kept = fresh and key.here and not key.compromised and key.host in (None, host)
         if key.selector in signs or (kept and key.algorithm in wants.algorithms):
             yield Held(domain, key.selector, key.algorithm, key.selector in signs)

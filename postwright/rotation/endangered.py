@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from postwright import material
+from postwright.dns.kinds import delegation
 from postwright.dns.plan import DnsPlan
 from postwright.inventory import Project
 from postwright.keys.key import SIGNING, Keys
@@ -20,12 +21,17 @@ def lost_keys(project: Project, plan: DnsPlan, then: Mapping[str, Keys]) -> Iter
     lost = [(change.name, p) for zone in plan.zones for change in zone.net for p in change.lost_keys]
     if not lost:
         return
-    keyring = material.keyring_of(project)
+    keyring, homes = material.keyring_of(project), delegation.homes(project.fleet)
     known = {**keyring.read(name for name in keyring.domains() if name not in then), **then}
-    needed = {key.p.encode(): key for keys in known.values() for key in keys if key.state in _NEEDED}
-    for name, p in lost:
-        if p in needed and not needed[p].compromised:
+    needed = {
+        (homes.get(f"{key.selector}._domainkey.{domain}", key.name(domain)), key.p.encode()): key
+        for domain, keys in known.items()
+        for key in keys
+        if key.state in _NEEDED and not key.compromised
+    }
+    for where in lost:
+        if where in needed:
             yield (
-                f"{name}: the key there is {needed[p].state}, and mail signed with it would fail; put its domain back into "
-                "the inventory, or wait until that mail is gone"
+                f"{where[0]}: the key there is {needed[where].state}, and mail signed with it would fail; put its domain back "
+                "into the inventory"
             )

@@ -13,7 +13,7 @@ from postwright.inventory import Project
 from postwright.keys.key import Algorithm, Key, State
 from postwright.keys.signing import Wants
 from postwright.rotation.living import living
-from postwright.rotation.periods import GONE, wants_of
+from postwright.rotation.periods import wants_for
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Row:
 
 def rows(project: Project, *, deleted: bool = False) -> list[Row]:
     """All keys, domain by domain, in the order they were made; those that are deleted only if asked for."""
-    wanted, now = wants_of(project.fleet), clock.now()
+    wanted, now = wants_for(project.fleet), clock.now()
     return [
-        _row(domain, key, wanted.get(domain, GONE), now)
+        _row(domain, key, wanted(domain), now)
         for domain, keys in living(project).items()
         for key in keys
         if deleted or key.state != "deleted"

@@ -7,6 +7,7 @@ after every name server showed it, ``confirmed`` before a host may have it, ``ac
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from postwright import clock, material
@@ -17,7 +18,7 @@ from postwright.keys import lifecycle, signing
 from postwright.keys.key import Key, Keys, State
 from postwright.keys.steps import KeyStep
 from postwright.rotation.living import living
-from postwright.rotation.periods import GONE, wants_of
+from postwright.rotation.periods import wants_for
 from postwright.terms import Terms, selectors_of
 
 Wait = Callable[[str, str], timedelta]  # of (domain, selector)
@@ -60,15 +61,29 @@ def _draft(step: KeyStep, now: datetime) -> Key:
     return Key(step.selector, "generated", step.algorithm, step.bits, "", step.host, {"generated": now}, why=step.why)
 
 
-def published(project: Project, plan: DnsPlan, wait: Wait) -> None:
-    """Every name server shows every key that DNS is to show, as ``plan`` wanted it."""
-    now, wanted = clock.now(), wants_of(project.fleet)
+def missed(project: Project, plan: DnsPlan) -> None:
+    """DNS lacks keys it has shown before, which ``plan`` puts back; to be called before that is done."""
+    now, wanted = clock.now(), wants_for(project.fleet)
     added = {change.name for zone in plan.zones for change in zone.additive if change.adds_key}
+    homes = delegation.homes(project.fleet)
 
     def change(domain: str, keys: Keys) -> Keys:
-        fresh = {key.selector for key in keys if _name(project, domain, key) in added}
-        wants, caches = wanted.get(domain, GONE), lambda key: wait(domain, key.selector)
-        return lifecycle.published(lifecycle.put_back(keys, fresh, wants, caches, now), wants, now, caches)
+        gone = {key.selector for key in keys if _name(homes, domain, key) in added}
+        return lifecycle.put_back(keys, gone, wanted(domain), now)
+
+    if not added:
+        return
+    material.keyring_of(project).update(living(project), change)
+
+
+def published(project: Project, wait: Wait) -> None:
+    """Every name server shows every key that DNS is to show."""
+    now, wanted = clock.now(), wants_for(project.fleet)
+    homes = delegation.homes(project.fleet)
+
+    def change(domain: str, keys: Keys) -> Keys:
+        there = tuple(replace(key, home=homes.get(f"{key.selector}._domainkey.{domain}", key.home)) for key in keys)
+        return lifecycle.published(there, wanted(domain), now, lambda key: wait(domain, key.selector))
 
     material.keyring_of(project).update(living(project), change)
 
@@ -105,27 +120,27 @@ def unproven(keys: Mapping[str, Keys]) -> list[str]:
 
 def settled(project: Project) -> None:
     """Every host was proven to sign for every domain with what it is to sign with."""
-    now, wanted = clock.now(), wants_of(project.fleet)
+    now, wanted = clock.now(), wants_for(project.fleet)
     material.keyring_of(project).update(
-        living(project), lambda domain, keys: lifecycle.settled(keys, wanted.get(domain, GONE), now)
+        living(project), lambda domain, keys: lifecycle.settled(keys, wanted(domain), now)
     )
 
 
-def taken_off(project: Project) -> None:
-    """Every host has just been brought to what it is to have."""
-    now, wanted = clock.now(), wants_of(project.fleet)
+def taken_off(project: Project, moment: datetime) -> None:
+    """Every host has been brought to what it is to have, as of a moment before that was done."""
+    wanted = wants_for(project.fleet)
     material.keyring_of(project).update(
-        living(project), lambda domain, keys: signing.taken_off(keys, wanted.get(domain, GONE), now)
+        living(project), lambda domain, keys: signing.taken_off(keys, wanted(domain), moment)
     )
 
 
 def failed(project: Project, reasons: Mapping[str, str]) -> list[str]:
     """The proof failed for these domains; returns those whose hosts can go back to the key before."""
-    now, wanted = clock.now(), wants_of(project.fleet)
+    now, wanted = clock.now(), wants_for(project.fleet)
 
     def change(domain: str, keys: Keys) -> Keys:
         fresh = [key.selector for key in keys if key.state == "confirmed"]
-        return lifecycle.failed(keys, fresh, wanted.get(domain, GONE), now, reasons[domain])
+        return lifecycle.failed(keys, fresh, wanted(domain), now, reasons[domain])
 
     return material.keyring_of(project).update(reasons, change)
 
@@ -138,5 +153,5 @@ def ended(project: Project) -> None:
         keyring.discard(domain, keyring.keys(domain))
 
 
-def _name(project: Project, domain: str, key: Key) -> str:
-    return delegation.home(project.fleet, f"{key.selector}._domainkey.{domain}")
+def _name(homes: Mapping[str, str], domain: str, key: Key) -> str:
+    return homes.get(f"{key.selector}._domainkey.{domain}", key.name(domain))

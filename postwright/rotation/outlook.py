@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,7 +19,7 @@ from postwright.keys.selectors import next_fixed, next_selector
 from postwright.keys.signing import Wants
 from postwright.keys.steps import KeyStep, steps
 from postwright.rotation.living import living
-from postwright.rotation.periods import GONE, wants_of
+from postwright.rotation.periods import wants_for
 from postwright.rotation.queues import queued
 from postwright.terms import Pairs, Terms, selectors_of
 
@@ -44,8 +44,9 @@ class Outlook:
 def outlook(project: Project, terms: Terms) -> Outlook:
     """Look ahead. Raises DeployError if a queue must be looked at and its host cannot be asked."""
     ahead = _Ahead.of(project, terms)
-    there = queued(project, ahead.over)
-    drained = replace(ahead, drained=frozenset(ahead.over) - {(it.domain, it.selector) for it in there})
+    over = ahead.over
+    there = queued(project, over)
+    drained = replace(ahead, drained=frozenset(over) - {(it.domain, it.selector) for it in there})
     unled = drained.unled()
     then = {domain: drained.keys(domain, led=domain not in unled) for domain in ahead.now}
     waits = (f"{it}; the key stays in DNS until they are gone" for it in there)
@@ -71,7 +72,7 @@ class _Ahead:
     terms: Terms
     moment: datetime
     now: Mapping[str, Keys]
-    wanted: Mapping[str, Wants]
+    wanted: Callable[[str], Wants]
     names: _Names
     drained: Pairs = frozenset()
 
@@ -79,15 +80,15 @@ class _Ahead:
     def of(cls, project: Project, terms: Terms) -> _Ahead:
         clock.require_real(domain.name for domain in project.fleet.domains)
         moment = clock.now()
-        return cls(project, terms, moment, living(project), wants_of(project.fleet), _Names(project, moment))
+        return cls(project, terms, moment, living(project), wants_for(project.fleet), _Names(project, moment))
 
     @property
-    def over(self) -> set[tuple[str, str]]:
-        """Retiring keys whose time is over."""
+    def over(self) -> dict[tuple[str, str], datetime | None]:
+        """Retiring keys whose time is over, each with the moment it was taken off the last host."""
         return {
-            (domain, key.selector)
+            (domain, key.selector): key.off_hosts
             for domain, keys in self.now.items()
-            for key in lifecycle.outlived(keys, self.wanted.get(domain, GONE), self.moment)
+            for key in lifecycle.outlived(keys, self.wanted(domain), self.moment)
         }
 
     def keys(self, domain: str, *, led: bool) -> Keys:
@@ -102,7 +103,7 @@ class _Ahead:
             revoke=selectors_of(domain, self.terms.revoke),
         )
         marked = lifecycle.compromised(self.now[domain], selectors_of(domain, self.terms.compromised))
-        return lifecycle.foresee(marked, self.wanted.get(domain, GONE), facts, partial(self.names.next, domain))
+        return lifecycle.foresee(marked, self.wanted(domain), facts, partial(self.names.next, domain))
 
     def unled(self) -> dict[str, str]:
         delegated = [it.name for it in self.project.fleet.domains if it.delegated]

@@ -6,12 +6,13 @@ is taken back for it, and nothing is settled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 
 from postwright.dns import nameservers
 from postwright.dns.canonical import txt_octets
 from postwright.dns.kinds import delegation
+from postwright.dns.nameservers import NameServer
 from postwright.dns.records import zone_for
 from postwright.dns.writing import listed
 from postwright.errors import DeployError, ProviderError
@@ -55,22 +56,33 @@ def _gone_back(project: Project, domains: list[str]) -> str:
 def _proven(project: Project, first: Collection[str]) -> list[Signature]:
     keys = living(project)
     held = {host.name: holdings(project.fleet, host, keys) for host in project.fleet.hosts}
-    return prove_signing(project, held, cache(lambda name: key_text(project, name)), first)
+    return prove_signing(project, held, key_texts(project), first)
 
 
-def key_text(project: Project, name: str) -> bytes | None:
-    """As ``joined_text``; ProviderError if no server answers, for what is unknown must not pass for a failed proof."""
-    try:
-        return joined_text(project, name)
-    except nameservers.NoAnswerError as error:
-        msg = f"{name}: the key in DNS cannot be read ({error}); whether mail verifies is unknown, run again"
-        raise ProviderError(msg) from None
+def key_texts(project: Project) -> Callable[[str], bytes | None]:
+    """Asks for the one TXT at a name, each once; ProviderError where no server answers, for unknown is no failed proof."""
+    homes = delegation.homes(project.fleet)
+    servers = cache(lambda zone: nameservers.authoritative(project.fleet, zone_for(project.fleet, zone)))
+
+    @cache
+    def ask(name: str) -> bytes | None:
+        home = homes.get(name, name)
+        try:
+            return _joined(home, *servers(zone_for(project.fleet, home).name))
+        except nameservers.NoAnswerError as error:
+            msg = f"{name}: the key in DNS cannot be read ({error}); whether mail verifies is unknown, run again"
+            raise ProviderError(msg) from None
+
+    return ask
 
 
 def joined_text(project: Project, name: str) -> bytes | None:
     """The one TXT at a name with its strings joined (RFC 6376 §3.6.2.2), or None if there is not exactly one."""
     home = delegation.home(project.fleet, name)
-    servers, notes = nameservers.authoritative(project.fleet, zone_for(project.fleet, home))
+    return _joined(home, *nameservers.authoritative(project.fleet, zone_for(project.fleet, home)))
+
+
+def _joined(home: str, servers: Sequence[NameServer], notes: Sequence[str]) -> bytes | None:
     if not servers:
         raise nameservers.NoAnswerError("; ".join(notes))
     values = nameservers.ask(servers[0], home, "TXT")

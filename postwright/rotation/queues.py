@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from postwright.hosts import runner
 from postwright.inventory import Project
@@ -31,11 +32,14 @@ class Queued:
         return f"{self.host}: {number} in the queue signed with {self.selector} of {self.domain}{kept}"
 
 
-def queued(project: Project, keys: Collection[tuple[str, str]]) -> tuple[Queued, ...]:
-    """What all queues hold that was signed with one of these (domain, selector). DeployError if a host cannot be asked."""
+def queued(project: Project, keys: Mapping[tuple[str, str], datetime | None]) -> tuple[Queued, ...]:
+    """What all queues hold that was signed with one of these (domain, selector). DeployError if a host cannot be asked.
+
+    Each comes with the moment after which no host signed with it any more, so that later mail need not be read; or None.
+    """
     if not keys:
         return ()
-    request = {"keys": sorted(map(list, keys))}
+    request = {"keys": [[*key, moment and int(moment.timestamp())] for key, moment in sorted(keys.items())]}
     answers = runner.run_script(project, "queue", {host.name: request for host in project.fleet.hosts})
     return tuple(
         Queued(host, it["domain"], it["selector"], it["count"], it["held"], it["oldest"], tuple(it["ids"]), it["more"])

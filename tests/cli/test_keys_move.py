@@ -101,7 +101,7 @@ def test_a_domain_nobody_knows_is_wrong_usage(commands, command):
         ([], "whose keys? name a --domain, or the --host they lie on"),
         (["--host", "mx9"], "no host 'mx9'"),
         (["--domain", NAME, "--selector", "other"], "no key in DNS is meant by that; see `postwright keys list`"),
-        (["--domain", NAME], "pw20261122 is active: `postwright keys rotate` replaces it without harm"),
+        (["--domain", NAME], "pw20261122 is active: only a key that is retiring can be revoked"),
     ],
 )
 def test_a_revocation_that_cannot_be_meant_is_refused(commands, ring, arguments, words):

@@ -60,12 +60,11 @@ def alone(operator):
 
 
 @pytest.fixture(scope="module")
-def both(alone):
+def both(operator, alone):
     """The course of two hosts, which sign with the same key."""
-    alone.run("lab", "up", "--host", OTHER)
-    course = Course(
-        project(alone.operator.folder.parent / "both", LAB, HOST, OTHER).changed("both-rotating", EVERY), CLOCK
-    )
+    operator.run("lab", "up", "--host", OTHER)
+    two = project(alone.operator.folder.parent / "two", LAB, HOST, OTHER)
+    course = Course(two.changed("both", EVERY), CLOCK)
     course.apply()
     return course
 

@@ -30,7 +30,7 @@ def test_a_moved_clock_is_as_far_off_as_it_was_moved(monkeypatch, seconds):
 @pytest.mark.parametrize("text", ["x", "1.5", "1d", "9" * 30, " "])
 def test_what_is_no_number_of_seconds_is_refused(monkeypatch, text):
     monkeypatch.setenv(clock.VARIABLE, text)
-    with pytest.raises(UsageError, match="POSTWRIGHT_LAB_CLOCK is .*; set it to a number of seconds, or unset it"):
+    with pytest.raises(UsageError, match=r"POSTWRIGHT_LAB_CLOCK is .*; set it to a number of seconds, or unset it"):
         clock.now()
 
 

@@ -209,3 +209,10 @@ def test_two_spellings_of_one_value_keep_their_own_ids():
 )
 def test_nobody_sends_is_seen_only_where_nothing_else_is_said(there, seen):
     assert holds((there,), Record(ZONE, "TXT", 300, '"v=spf1 -all"', shared=True)) is seen
+
+
+def test_a_key_under_a_selector_whose_key_was_revoked_is_safe():
+    """Owners lead a few selectors to us, and in an emergency a revoked one must do; no mail under way needs it."""
+    name, revoked, key = "s1._domainkey.example.com", '"v=DKIM1; k=rsa; p="', '"v=DKIM1; k=rsa; p=AAAA"'
+    change = Change(name, "TXT", 300, (revoked,), 300, (key,))
+    assert not list(ZonePlan("example.com", additive=(change,)).unsafe_reasons())

@@ -94,7 +94,7 @@ def test_the_key_that_hosts_sign_with_is_not_taken_away_unasked(signing, unsafe)
     known = tuple(Record(f"n{number}.example.com", "A", 300, NEW) for number in range(9))
     live = [RRset(name, "TXT", 300, (value,)), RRset("mx.example.com", "A", 300, (NEW,))]
     reasons = DnsPlan((inverse(applied, live, known, signing),)).unsafe_reasons()
-    assert [("hosts sign with the key" in reason) for reason in reasons] == ([True] if unsafe else [])
+    assert [("mail is signed with the key" in reason) for reason in reasons] == ([True] if unsafe else [])
 
 
 def test_a_cname_that_the_plan_itself_put_there_gives_way_first():
@@ -107,3 +107,12 @@ def test_a_cname_that_the_plan_itself_put_there_gives_way_first():
     plan = inverse(ZonePlan(ZONE, swap), live, (), ())
     assert not plan.conflicts
     assert [(it.type, it.new) for it in plan.additive] == [("CNAME", ()), ("TXT", ('"v=DMARC1; p=none"',))]
+
+
+def test_a_key_that_was_revoked_is_not_made_good_again_unasked():
+    """Whoever stole it could sign with it again."""
+    name, key, revoked = "s1._domainkey.example.com", '"v=DKIM1; p=k"', '"v=DKIM1; p="'
+    applied = ZonePlan(ZONE, subtractive=(Change(name, "TXT", 300, (key,), 300, (revoked,)),))
+    known = tuple(Record(f"n{number}.example.com", "A", 300, NEW) for number in range(9))
+    (reason,) = DnsPlan((inverse(applied, [RRset(name, "TXT", 300, (revoked,))], known, ()),)).unsafe_reasons()
+    assert "was revoked, and this would make it good again" in reason

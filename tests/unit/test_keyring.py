@@ -100,7 +100,8 @@ def test_a_selector_needed_at_once_ends_the_revoked_key_it_had(ring, key):
     assert (first.state, first.since, second.state) == ("deleted", NOW + timedelta(days=1), "generated")
 
 
-def test_the_private_halves_of_deleted_keys_go_and_those_of_others_stay(ring, key):
+@pytest.mark.usefixtures("key")
+def test_the_private_halves_of_deleted_keys_go_and_those_of_others_stay(ring):
     ring.create([(NAME, draft("other"))], PASSPHRASE)
     keys = ring.keys(NAME)
     ring.discard(NAME, (replace(keys[0], state="deleted"), keys[1]))

@@ -217,32 +217,40 @@ def test_of_two_pending_keys_the_older_goes_and_stays_in_dns_if_mail_may_bear_it
 # A key that somebody takes out of DNS
 
 
-def test_a_key_that_is_put_back_into_dns_waits_anew():
-    for state in ("published", "confirmed"):
-        keys = lifecycle.put_back((key("s1"), key("s2", state)), {"s2"}, ONE, wait, NOW)
-        assert (keys[0], keys[1].state, keys[1].usable) == (key("s1"), "published", NOW + HOUR)
-        assert signs(keys, ONE, "mx1") == "s1"
+@pytest.mark.parametrize("state", ["published", "confirmed"])
+def test_a_key_that_was_gone_from_dns_waits_anew_from_when_it_is_seen_there_again(state):
+    gone = lifecycle.put_back((key("s1"), key("s2", state)), {"s2"}, ONE, NOW)
+    assert (gone[0], gone[1].state, gone[1].usable) == (key("s1"), "published", None)
+    assert lifecycle.confirmed(gone, NOW + DAY) == gone, "a run that was killed then has not seen it"
+    seen = lifecycle.published(gone, ONE, NOW + DAY, wait)
+    assert (seen[0], seen[1].state, seen[1].usable) == (key("s1"), "published", NOW + DAY + HOUR)
+    assert signs(seen, ONE, "mx1") == "s1"
 
 
-def test_a_key_that_is_put_back_never_waits_less_than_before():
-    (found,) = lifecycle.put_back((key("s1", "published", usable=NOW + DAY),), {"s1"}, ONE, wait, NOW)
-    assert found.usable == NOW + DAY
+def test_the_first_key_waits_too_if_it_was_gone_from_dns():
+    gone = lifecycle.put_back((key("s1", "published"),), {"s1"}, ONE, NOW)
+    assert lifecycle.published(gone, ONE, NOW, wait)[0].usable == NOW + HOUR, "somebody may have asked for it"
+
+
+def test_a_key_that_waits_goes_on_waiting_as_long_as_it_was_to():
+    keys = (key("s1"), key("s2", "published", usable=NOW + timedelta(minutes=1)))
+    assert lifecycle.published(keys, ONE, NOW, wait) == keys
 
 
 @pytest.mark.parametrize("state", ["generated", "active", "retiring", "revoked", "deleted"])
 def test_a_key_hosts_sign_with_or_that_is_new_is_put_back_as_it_was(state):
     keys = (key("s1", state),)
-    assert lifecycle.put_back(keys, {"s1"}, ONE, wait, NOW) == keys
+    assert lifecycle.put_back(keys, {"s1"}, ONE, NOW) == keys
 
 
 def test_the_only_key_a_host_may_sign_with_is_not_taken_from_it_though_it_was_gone_from_dns():
     keys = (key("s1", "confirmed"),)
-    assert lifecycle.put_back(keys, {"s1"}, ONE, wait, NOW) == keys
+    assert lifecycle.put_back(keys, {"s1"}, ONE, NOW) == keys
 
 
 def test_of_a_selector_that_came_round_the_key_it_has_now_is_put_back():
     keys = (key("s1", "deleted"), key("s2"), key("s1", "confirmed"))
-    found = lifecycle.put_back(keys, {"s1"}, ONE, wait, NOW)
+    found = lifecycle.put_back(keys, {"s1"}, ONE, NOW)
     assert [it.state for it in found] == ["deleted", "active", "published"]
 
 
@@ -504,7 +512,8 @@ def test_all_hosts_of_a_domain_are_switched_before_the_old_key_retires():
 
 
 def test_a_host_has_what_it_signs_with_and_what_it_may_go_back_to():
-    keys = (key("s1", "retiring"), key("s2"), key("s3", "confirmed"), key("s4", "published"), key("s5", "revoked"))
+    retired = key("s1", "retiring", off_hosts=None)
+    keys = (retired, key("s2"), key("s3", "confirmed"), key("s4", "published"), key("s5", "revoked"))
     assert list(signing_of.held("example.com", keys, "mx1", ONE, NOW)) == [
         Held("example.com", "s1", "rsa", signs=False),
         Held("example.com", "s2", "rsa", signs=False),
@@ -514,15 +523,20 @@ def test_a_host_has_what_it_signs_with_and_what_it_may_go_back_to():
 
 @pytest.mark.parametrize("change", [{"here": False}, {"compromised": True}, {"host": "mx2"}, {"algorithm": "ed25519"}])
 def test_a_host_does_not_have_what_it_could_not_go_back_to(change):
-    keys = (key("s1", "retiring", **change), key("s2"))
+    keys = (key("s1", "retiring", **{"off_hosts": None} | change), key("s2"))
     assert [it.selector for it in signing_of.held("example.com", keys, "mx1", ONE, NOW)] == ["s2"]
 
 
 def test_a_retired_key_lies_on_hosts_for_a_day():
-    keys = (key("s1", "retiring", KEPT - timedelta(seconds=1)), key("s2"))
+    keys = (key("s1", "retiring", KEPT - timedelta(seconds=1), off_hosts=None), key("s2"))
     assert [it.selector for it in signing_of.held("example.com", keys, "mx1", ONE, NOW)] == ["s1", "s2"]
     later = NOW + timedelta(seconds=1)
     assert [it.selector for it in signing_of.held("example.com", keys, "mx1", ONE, later)] == ["s2"]
+
+
+def test_a_key_that_went_off_the_hosts_does_not_come_back_when_the_clock_goes_back():
+    keys = lifecycle.reclocked((key("s1", "retiring", -2 * DAY, off_hosts=NOW + 3 * DAY), key("s2")), NOW)
+    assert [it.selector for it in signing_of.held("example.com", keys, "mx1", ONE, NOW)] == ["s2"]
 
 
 def test_a_retired_key_is_off_the_hosts_only_when_they_were_brought_to_it_after_that_day():

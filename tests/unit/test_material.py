@@ -18,8 +18,8 @@ from support import (
 
 from postwright import material
 from postwright.errors import UsageError
-from postwright.keys.signing import Held
 from postwright.keys.private import public_text
+from postwright.keys.signing import Held
 
 LOGIN = {"login": "app", "password_hash": "app.hash", "senders": ["@example.com"]}
 PROBE = {"login": "app", "password": {"file": "app.password"}, "sender": "a@example.com", "recipient": "b@example.net"}

@@ -7,7 +7,9 @@ import pytest
 from support import host_data, mail_fleet, signing_key, sound_project
 
 from postwright import clock
-from postwright.dns.plan import DnsPlan
+from postwright.dns import ledger
+from postwright.dns.plan import Change, DnsPlan, ZonePlan
+from postwright.dns.records import Record
 from postwright.keys.key import Key
 from postwright.keys.steps import KeyStep
 from postwright.material import keyring_of
@@ -87,7 +89,7 @@ def test_a_key_that_is_compromised_is_marked_before_anything_else_happens(made):
 def test_a_key_that_was_seen_may_be_used_when_caches_have_let_go(made):
     put(made, one="active")
     moves.begin(made, [step("new", None, "published")], Terms())
-    moves.published(made, DnsPlan(()), lambda domain, selector: {(NAME, "new"): HOUR}[domain, selector])
+    moves.published(made, lambda domain, selector: {(NAME, "new"): HOUR}[domain, selector])
     key = keyring_of(made).keys(NAME)[1]
     assert (key.state, key.since, key.usable) == ("published", NOW, NOW + HOUR)
     assert moves.seconds_to_wait(made, [step("new", None, "active")]) == 3600
@@ -118,6 +120,67 @@ def test_after_the_proof_the_new_key_is_active_and_the_old_one_retires(made):
     assert moves.unproven({NAME: keyring_of(made).keys(NAME)}) == []
 
 
+def dns(*selectors, old=(), new=('"v=DKIM1; p=AAAA"',)):
+    """A plan that writes these keys, which DNS lacks."""
+    changes = tuple(Change(f"{it}._domainkey.{NAME}", "TXT", 300 if old else None, old, 300, new) for it in selectors)
+    return DnsPlan((ZonePlan(NAME, additive=changes),))
+
+
+@pytest.mark.parametrize("old", [(), ('"v=DKIM1; p="',)], ids=["deleted", "revoked"])
+def test_a_key_that_somebody_took_out_of_dns_waits_from_when_it_is_seen_again(made, old):
+    put(made, one="active", two="published", three="confirmed")
+    moves.missed(made, dns("one", "two", "three", old=old))
+    assert states(made) == {"one": "active", "two": "published", "three": "published"}
+    moves.confirmed(made, [step("two", "published", "active"), step("three", "published", "active")], ())
+    assert states(made) == {"one": "active", "two": "published", "three": "published"}
+    moves.published(made, lambda _domain, _selector: HOUR)
+    assert [key.usable for key in keyring_of(made).keys(NAME)] == [None, NOW + HOUR, NOW + HOUR]
+
+
+def test_a_key_that_dns_shows_all_the_time_waits_no_longer(made):
+    put(made, one="active", two="published")
+    before = keyring_of(made).keys(NAME)
+    moves.missed(made, dns("two", old=('"v=DKIM1; p=AAAA"',), new=('"v=DKIM1; k=rsa; p=AAAA"',)))
+    moves.missed(made, dns("other"))
+    assert keyring_of(made).keys(NAME) == before
+
+
+def test_after_a_proof_that_failed_the_only_key_goes_on_signing(made):
+    put(made, one="confirmed")
+    before = keyring_of(made).keys(NAME)
+    assert moves.failed(made, {NAME: "mx1: not signed"}) == []
+    assert keyring_of(made).keys(NAME) == before
+
+
+def test_when_a_key_went_off_the_hosts_is_written_down(made, monkeypatch):
+    put(made, one="retiring", two="active")
+    later = NOW + timedelta(days=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    moves.taken_off(made, NOW)
+    assert [key.off_hosts for key in keyring_of(made).keys(NAME)] == [None, None], (
+        "hosts were brought to it before that"
+    )
+    moves.taken_off(made, later)
+    assert [key.off_hosts for key in keyring_of(made).keys(NAME)] == [later, None]
+
+
+def test_a_key_gone_back_to_is_on_the_hosts_again(made):
+    ring = keyring_of(made)
+    put(made, one="retiring", two="active")
+    ring.write(NAME, tuple(replace(key, off_hosts=NOW) if key.selector == "one" else key for key in ring.keys(NAME)))
+    moves.begin(made, [step("one", "retiring", "active")], Terms())
+    assert (ring.keys(NAME)[0].state, ring.keys(NAME)[0].off_hosts) == ("confirmed", None)
+
+
+def test_in_the_end_what_dns_says_is_written_down_and_the_private_halves_of_deleted_keys_go(made):
+    ring = keyring_of(made)
+    for name, state in {"one": "revoked", "two": "deleted", "three": "retiring"}.items():
+        signing_key(ring, NAME, name, state)
+    moves.ended(made)
+    assert {key.selector: key.told for key in ring.keys(NAME)} == {"one": NOW, "two": NOW, "three": None}
+    assert sorted(path.stem for path in ring.directory.rglob("*.pem")) == ["one", "three"]
+
+
 def test_after_a_proof_that_failed_the_old_key_signs_and_the_domain_is_told(made):
     put(made, old="active", new="confirmed")
     assert moves.failed(made, {NAME: "mx1: not signed"}) == [NAME]
@@ -128,7 +191,9 @@ def test_after_a_proof_that_failed_the_old_key_signs_and_the_domain_is_told(made
 def test_a_domain_that_was_taken_out_of_the_inventory_is_seen_to_its_end(made):
     ring = keyring_of(made)
     signing_key(ring, "old.example.com", "one")
-    signing_key(ring, "other.example", "one")
+    signing_key(ring, "new.example.com", "one")
+    ours = Record("one._domainkey.old.example.com", "TXT", 300, '"v=DKIM1; p=AAAA"')
+    ledger.write(made.path(made.fleet.ledger), NAME, [ours])
     moves.settled(made)
     assert ring.keys("old.example.com")[0].state == "retiring"
-    assert ring.keys("other.example")[0].state == "active", "its zone is not ours"
+    assert ring.keys("new.example.com")[0].state == "active", "another inventory wrote its record"

@@ -41,7 +41,12 @@ def asked(fleet: Fleet) -> tuple[tuple[str, str], ...]:
 
 def home(fleet: Fleet, name: str) -> str:
     """Where the record is that a receiver is led to when it asks for ``name``: below ``to``, or at the name itself."""
-    return next((target for domain in fleet.domains for alias, target in led(domain) if alias == name), name)
+    return homes(fleet).get(name, name)
+
+
+def homes(fleet: Fleet) -> dict[str, str]:
+    """Each name that is led to us with where it leads; for those who ask of many."""
+    return {alias: target for domain in fleet.domains for alias, target in led(domain)}
 
 
 def records(fleet: Fleet) -> Iterator[Record]:
@@ -59,12 +64,12 @@ def keys(fleet: Fleet, found: Sequence[PublicKey]) -> Iterator[Record]:
 
     Raises InventoryError for a key whose selector the owner of a delegated domain was never asked to lead to us.
     """
-    homes = {alias: target for domain in fleet.domains for alias, target in led(domain)}
+    led_to = homes(fleet)
     delegated = {domain.name for domain in fleet.domains if domain.delegated}
     for key in found:
-        if key.domain in delegated and key.name not in homes and fleet.zone_of(key.name) is None:
+        if key.domain in delegated and key.name not in led_to and fleet.zone_of(key.name) is None:
             raise InventoryError("mail_fleet.domains", [_not_led(key)])
-        yield made(fleet, homes.get(key.name, key.name), "TXT", dkim.record(key))
+        yield made(fleet, led_to.get(key.name, key.home or key.name), "TXT", dkim.record(key))
 
 
 def _not_led(key: PublicKey) -> str:
