@@ -77,7 +77,7 @@ def require_same(saved: SavedPlan, fresh: FleetPlan, inventory: Path) -> None:
 
 def _parts(plan: FleetPlan) -> dict[str, Any]:
     zones = {f"zone {zone.zone}": zone for zone in plan.dns.zones}
-    return {"keys to be made": plan.keys, **zones, **{f"host {host.host}": host for host in plan.hosts}}
+    return {"keys": plan.keys, **zones, **{f"host {host.host}": host for host in plan.hosts}}
 
 
 def keep(base: Path, saved: SavedPlan) -> Path:

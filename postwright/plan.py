@@ -32,7 +32,7 @@ class FleetPlan:
         """UnsafePlan, with every reason, unless the operator insists; a conflict in DNS stops even then."""
         if self.dns.conflicts:
             lines = (f"{conflict.name} {conflict.type}: {conflict.reason}" for conflict in self.dns.conflicts)
-            raise UnsafePlan("DNS holds what this would damage; nothing was changed\n" + "\n".join(lines))
+            raise UnsafePlan("DNS holds what this would damage; DNS was not changed\n" + "\n".join(lines))
         reasons = (*self.dns.unsafe_reasons(), *self.dangers)
         if reasons and not force:
             raise UnsafePlan("\n".join(reasons) + "\nnothing was changed; --force does it all the same")

@@ -151,7 +151,8 @@ class World(Dns, Hosts):
 
     def take_out(self, name):
         """Somebody else deletes the record of a key."""
-        self.taken_out.add(public_of(self.servers[0].texts.pop(name, "")))
+        if text := self.servers[0].texts.pop(name, None):
+            self.taken_out.add(public_of(text))
         self.sync()
         self.everybody_asks()
 

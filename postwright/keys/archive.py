@@ -184,7 +184,7 @@ def _is_there(path: Path, content: bytes) -> bool:
 
 def write_new(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read, all of it or nothing; KeyringError if there is one already."""
-    temporary = path.with_name(f"{path.name}.new")
+    temporary = path.with_name(f".{path.name}.part")
     write_atomically(temporary, content, 0o600)
     try:
         path.hardlink_to(temporary)

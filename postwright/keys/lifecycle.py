@@ -47,7 +47,7 @@ def foresee(keys: Keys, wants: Wants, facts: Facts, name: Name) -> Keys:
     """The keys as they will be after an apply that goes well; those it would make have no ``p`` yet."""
     keys = aged(reclocked(keys, facts.now), wants, facts)
     keys = returned(keys, wants, facts.now) if facts.back else keys
-    keys = keys if facts.back else (*keys, *_needed(keys, wants, facts, name))
+    keys = (*keys, *_needed(keys, wants, facts, name))
     keys = published(keys, wants, facts.now, lambda _key: facts.wait)
     keys = confirmed(keys, facts.now) if facts.led else keys
     return settled(keys, wants, facts.now)
@@ -88,8 +88,9 @@ def outlived(keys: Keys, wants: Wants, now: datetime) -> list[Key]:
 
 def aged(keys: Keys, wants: Wants, facts: Facts) -> Keys:
     """What time alone brings: retired keys are revoked, revoked ones deleted, and what nobody needs any more goes."""
-    pending = () if facts.back else wants.sets  # who goes back does not want what was on its way
-    current = {key.selector for holder, algorithm in pending for key in _pending(keys, holder, algorithm)[-1:]}
+    # Who goes back does not want what was on its way.
+    wanted = [it for it in wants.sets if not (facts.back and _active(keys, *it))]
+    current = {key.selector for holder, algorithm in wanted for key in _pending(keys, holder, algorithm)[-1:]}
     return tuple(_aged(key, current, wants, facts) for key in keys)
 
 
@@ -108,6 +109,10 @@ def _aged(key: Key, current: Collection[str], wants: Wants, facts: Facts) -> Key
 
 def _pending(keys: Keys, holder: str | None, algorithm: Algorithm) -> list[Key]:
     return [key for key in keys if (key.host, key.algorithm) == (holder, algorithm) and key.state in PENDING]
+
+
+def _active(keys: Keys, holder: str | None, algorithm: Algorithm) -> list[Key]:
+    return [key for key in keys if (key.host, key.algorithm, key.state) == (holder, algorithm, "active")]
 
 
 def returned(keys: Keys, wants: Wants, now: datetime) -> Keys:
@@ -147,15 +152,18 @@ COMPROMISED = "the one before was compromised"
 
 def _why(keys: Keys, holder: str | None, algorithm: Algorithm, wants: Wants, facts: Facts) -> str:
     """Why a set needs another key; empty if it does not."""
-    active = [key for key in keys if (key.host, key.algorithm, key.state) == (holder, algorithm, "active")]
-    key = newest(active)
+    key = newest(_active(keys, holder, algorithm))
     if key is None:
         return "the first"
     if key.compromised:
         return COMPROMISED
+    return "" if facts.back else _overdue(key, wants, facts)
+
+
+def _overdue(key: Key, wants: Wants, facts: Facts) -> str:
     if facts.rotate:
         return "asked for"
-    if algorithm == "rsa" and key.bits < wants.bits:
+    if key.algorithm == "rsa" and key.bits < wants.bits:
         return f"the one before has {key.bits} bits only"
     if wants.rotate_every and facts.now - key.since >= wants.rotate_every:
         return f"the one before is older than {wants.rotate_every.days} days"

@@ -75,8 +75,9 @@ def test_a_domain_that_nobody_sends_for_gets_no_key():
     assert foreseen((), Wants(())) == ()
 
 
-def test_a_first_key_under_a_selector_that_had_one_waits_for_the_caches():
-    keys = (key("pw1", "deleted"), key("pw1", "generated"))
+@pytest.mark.parametrize("state", ["revoked", "deleted"])
+def test_a_first_key_under_a_selector_that_had_one_waits_for_the_caches(state):
+    keys = (key("pw1", state), key("pw1", "generated"))
     assert lifecycle.published(keys, ONE, NOW, wait)[1].usable == NOW + HOUR
 
 
@@ -271,7 +272,13 @@ def test_going_back_when_no_key_retires_changes_nothing():
 @pytest.mark.parametrize("change", [{"compromised": True}, {"here": False}])
 def test_nobody_goes_back_to_a_key_that_is_compromised_or_lost(change):
     keys = (key("s1", "retiring", **change), key("s2"))
+    assert lifecycle.returned(keys, ONE, NOW) == keys
     assert signs(foreseen(keys, back=True), ONE, "mx1") == "s2"
+
+
+def test_who_goes_back_does_not_get_the_key_that_was_on_its_way():
+    keys = (key("s0", "retiring"), key("s1"), key("s2", "published", usable=NOW))
+    assert states(foreseen(keys, back=True)) == {"s0": "active", "s1": "retiring", "s2": "deleted"}
 
 
 def test_a_key_gone_back_to_whose_proof_fails_retires_again():
@@ -305,6 +312,18 @@ def test_a_compromised_key_is_replaced_at_once_and_then_revoked_whatever_queues_
 def test_a_compromised_key_signs_until_there_is_another():
     assert signs((key("s1", compromised=True),), ONE, "mx1") == "s1"
     assert states(foreseen((key("s1", compromised=True),), led=False)) == {"s1": "active", "s2": "published"}
+
+
+def test_a_key_on_its_way_waits_no_longer_when_the_one_before_is_compromised():
+    keys = (key("s1", compromised=True), key("s2", "published", usable=NOW + HOUR))
+    assert lifecycle.published(keys, ONE, NOW, wait)[1].usable == NOW
+    assert states(foreseen(keys)) == {"s1": "retiring", "s2": "active"}
+
+
+def test_a_key_whose_proof_failed_is_not_what_a_compromised_one_is_replaced_with():
+    held = lifecycle.failed((key("s1"), key("s2", "confirmed")), {"s2"}, ONE, NOW, "")
+    keys = foreseen(lifecycle.compromised(held, {"s1"}))
+    assert states(keys) == {"s1": "retiring", "s2": "published", "s3": "active"}
 
 
 def test_a_compromised_key_that_is_not_used_yet_is_never_used():
