@@ -11,9 +11,3 @@ def operator(request, tmp_path_factory):
     made = lab_operator(tmp_path_factory.mktemp("operator"), request.module.LAB, host)
     yield made
     leave(made)
-
-
-def pytest_collection_modifyitems(items):
-    """Modules may run side by side, each on labs of its own; two that name the same lab run one after the other."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(getattr(item.module, "LAB", item.module.__name__)))

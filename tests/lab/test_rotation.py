@@ -35,7 +35,7 @@ from postwright.lab import mail, state
 
 pytestmark = pytest.mark.lab
 
-LAB, HOST, OTHER = "lab7", "mx3", "mx1"
+LAB, HOST, OTHER = "lab4", "mx3", "mx1"
 CLOCK = Clock()
 LONG_CACHED = '[it.update(ttl=600) for it in fleet["zones"]]'  # so that no step is due while one is looked at
 QUEUED = 2  # messages of each kind that wait

@@ -42,7 +42,7 @@ from postwright.lab import state
 
 pytestmark = pytest.mark.lab
 
-LAB, HOST, OTHER = "lab6", "mx3", "mx1"
+LAB, HOST, OTHER = "lab9", "mx3", "mx1"
 CLOCK = Clock()
 DAY = timedelta(days=1)
 
