@@ -92,9 +92,12 @@ class Operator:
         return json.loads(self.run("--json", *arguments, check=check, clock=clock).stdout)
 
     def start(self, *arguments, clock=None):
-        """Start postwright as the leader of a process group, its progress readable line by line."""
+        """Start postwright as the leader of a process group, its progress readable line by line.
+
+        It heeds SIGINT even if we do not: a shell makes what it starts in the background, and all its children, deaf to it.
+        """
         return subprocess.Popen(
-            self.argv(*arguments),
+            ["env", "--default-signal=INT", *self.argv(*arguments)],
             cwd=self.folder, env=self.at(clock), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
