@@ -12,12 +12,12 @@ signs with the previous tables to its end; without its key, which is removed las
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from postwright.render import template
-from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service, SigningKey, TakenUp
+from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service, SigningKey, TakenUp, always
 
 KEYS = "/etc/postwright/dkim"
 
@@ -124,29 +124,23 @@ def _directories(signer: Signer, context: Context) -> tuple[HostDirectory, ...]:
     )
 
 
-SERVICE = Service(
-    name=RSA.name,
-    title="DKIM signer",
-    packages=("opendkim",),
-    files=partial(_files, RSA),
-    directories=partial(_directories, RSA),
-    checks=(Check(f"opendkim -n -x {RSA.configuration}"),),
-    unit=lambda _release: RSA.unit,
-    ready=f"test -S {RSA.socket_path}",
-    milter=RSA.socket_path,
-    lasting=(f"{RSA.keys}/",),
-)
-ED25519_SERVICE = Service(
-    name=ED25519.name,
-    title="DKIM signer, Ed25519",
-    packages=("opendkim",),
-    files=partial(_files, ED25519),
-    directories=partial(_directories, ED25519),
-    checks=(Check(f"opendkim -n -x {ED25519.configuration}"),),
-    unit=lambda _release: ED25519.unit,
-    ready=f"test -S {ED25519.socket_path}",
-    milter=ED25519.socket_path,
-    # All of it: Postfix asks this signer until it has been restarted without it.
-    lasting=(f"{ED25519.keys}/", ED25519.configuration, f"/etc/systemd/system/{ED25519.unit}"),
-    wanted=_has_ed25519,
-)
+def _service(signer: Signer, title: str, lasting: tuple[str, ...], wanted: Callable[[Context], bool]) -> Service:
+    return Service(
+        name=signer.name,
+        title=title,
+        packages=("opendkim",),
+        files=partial(_files, signer),
+        directories=partial(_directories, signer),
+        checks=(Check(f"opendkim -n -x {signer.configuration}"),),
+        unit=lambda _release: signer.unit,
+        ready=f"test -S {signer.socket_path}",
+        milter=signer.socket_path,
+        lasting=lasting,
+        wanted=wanted,
+    )
+
+
+SERVICE = _service(RSA, "DKIM signer", (f"{RSA.keys}/",), always)
+# All of the second lasts: Postfix asks this signer until it has been restarted without it.
+_ALL = (f"{ED25519.keys}/", ED25519.configuration, f"/etc/systemd/system/{ED25519.unit}")
+ED25519_SERVICE = _service(ED25519, "DKIM signer, Ed25519", _ALL, _has_ed25519)
