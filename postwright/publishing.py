@@ -17,7 +17,7 @@ from postwright.dns.providers import ZoneMoved
 from postwright.dns.records import Record, zone_for
 from postwright.errors import ProviderError, UnsafePlan
 from postwright.inventory import Project
-from postwright.keys.key import Keys
+from postwright.keys.key import Keys, record_name
 from postwright.keys.keyring import public_keys
 from postwright.plan import FleetPlan
 from postwright.rotation.living import living
@@ -172,7 +172,7 @@ def key_wait(project: Project, plan: DnsPlan) -> Callable[[str, str], timedelta]
     homes = delegation.homes(project.fleet)
 
     def wait(domain: str, selector: str) -> timedelta:
-        name = f"{selector}._domainkey.{domain}"
+        name = record_name(selector, domain)
         name = homes.get(name, name)
         zone = zone_for(project.fleet, name)
         if zone.name not in known:

@@ -32,6 +32,6 @@ def _signing_names(project: Project) -> frozenset[str]:
     """Where the keys are that mail under way is signed with, and where those names lead for delegated domains."""
     pairs = ((domain, key) for domain, keys in living(project).items() for key in keys)
     states = (*SIGNING, "retiring")
-    names = {f"{key.selector}._domainkey.{domain}" for domain, key in pairs if key.state in states}
+    names = {key.name(domain) for domain, key in pairs if key.state in states}
     led = {target for domain in project.fleet.domains for name, target in delegation.led(domain) if name in names}
     return frozenset(names | led)

@@ -12,7 +12,7 @@ from postwright import clock, material
 from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.inventory import Project
-from postwright.keys.key import SIGNING, VALID
+from postwright.keys.key import SIGNING, VALID, record_name
 from postwright.model import Domain, Host
 from postwright.rotation.living import living
 from postwright.rotation.proving import joined_text
@@ -36,7 +36,7 @@ def test_dkim_key_is_published(domain: Domain, project: Project) -> None:
     keys = [key for key in material.keyring_of(project).keys(domain.name) if key.state in VALID]
     assert any(key.state == "active" for key in keys), "no active key"
     for key in keys:
-        tags = _key_tags(project, f"{key.selector}._domainkey.{domain.name}")
+        tags = _key_tags(project, record_name(key.selector, domain.name))
         assert tags.get("p") == key.p, f"the key of {key.selector} in DNS is another one"
         assert "y" not in tags.get("t", ""), f"{key.selector} is in test mode (t=y)"
         short = key.algorithm == "rsa" and key.bits < 2048 and key.state != "retiring"  # what is on its way out may be
@@ -47,7 +47,7 @@ def test_revoked_keys_are_revoked(domain: Domain, project: Project) -> None:
     """A selector whose key was revoked answers with an empty p= until it is deleted."""
     for key in material.keyring_of(project).keys(domain.name):
         if key.state == "revoked":
-            tags = _key_tags(project, f"{key.selector}._domainkey.{domain.name}")
+            tags = _key_tags(project, record_name(key.selector, domain.name))
             assert tags.get("p") == "", f"{key.selector} still has a key in DNS"
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from postwright.dns.kinds.delegation import asked
 from postwright.dns.nameservers import NoAnswerError, resolve
+from postwright.keys.key import record_name
 from postwright.model import Fleet
 
 _WORKERS = 16
@@ -21,7 +22,7 @@ def waiting(fleet: Fleet, selectors: Iterable[tuple[str, str]], ask: Resolve = r
 
     ``selectors``: the selectors each delegated domain signs with or is to sign with next, as (domain, selector).
     """
-    needed = {f"{selector}._domainkey.{domain}": domain for domain, selector in selectors}
+    needed = {record_name(selector, domain): domain for domain, selector in selectors}
     pairs = [(name, target) for name, target in asked(fleet) if name in needed]
     with ThreadPoolExecutor(_WORKERS) as pool:
         reasons = pool.map(lambda pair: _reason(pair[0], pair[1], ask), pairs)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from postwright import values
 from postwright.errors import KeyringError
+from postwright.keys.key import record_name
 from postwright.keys.private import SigningKey
 
 LEAST_BITS = 1024  # receivers take no less (RFC 8301 §3.2)
@@ -33,7 +34,7 @@ class Entry:
     @property
     def name(self) -> str:
         """The name receivers ask for."""
-        return f"{self.selector}._domainkey.{self.domain}"
+        return record_name(self.selector, self.domain)
 
     def __str__(self) -> str:
         return f"{self.domain}: {self.selector} ({self.path})"

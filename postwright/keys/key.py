@@ -68,7 +68,7 @@ class Key:
 
     def name(self, domain: str) -> str:
         """Where its TXT record stands."""
-        return self.home or f"{self.selector}._domainkey.{domain}"
+        return self.home or record_name(self.selector, domain)
 
     @property
     def since(self) -> datetime:
@@ -96,3 +96,8 @@ class Key:
 
 
 Keys = tuple[Key, ...]
+
+
+def record_name(selector: str, domain: str) -> str:
+    """Where a verifier looks for a selector's key (RFC 6376 §3.6.2.1)."""
+    return f"{selector}._domainkey.{domain}"

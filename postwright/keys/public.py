@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from postwright.keys.key import Algorithm
+from postwright.keys.key import Algorithm, record_name
 
 
 @dataclass(frozen=True, order=True)
@@ -26,4 +26,4 @@ class PublicKey:
     @property
     def name(self) -> str:
         """The name its TXT record lives at."""
-        return f"{self.selector}._domainkey.{self.domain}"
+        return record_name(self.selector, self.domain)

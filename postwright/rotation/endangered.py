@@ -8,7 +8,7 @@ from postwright import material
 from postwright.dns.kinds import delegation
 from postwright.dns.plan import DnsPlan
 from postwright.inventory import Project
-from postwright.keys.key import SIGNING, Keys
+from postwright.keys.key import SIGNING, Keys, record_name
 
 _NEEDED = (*SIGNING, "retiring")
 
@@ -24,7 +24,7 @@ def lost_keys(project: Project, plan: DnsPlan, then: Mapping[str, Keys]) -> Iter
     keyring, homes = material.keyring_of(project), delegation.homes(project.fleet)
     known = {**keyring.read(name for name in keyring.domains() if name not in then), **then}
     needed = {
-        (homes.get(f"{key.selector}._domainkey.{domain}", key.name(domain)), key.p.encode()): key
+        (homes.get(record_name(key.selector, domain), key.name(domain)), key.p.encode()): key
         for domain, keys in known.items()
         for key in keys
         if key.state in _NEEDED and not key.compromised

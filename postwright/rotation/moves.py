@@ -15,7 +15,7 @@ from postwright.dns.kinds import delegation
 from postwright.dns.plan import DnsPlan
 from postwright.inventory import Project
 from postwright.keys import lifecycle, signing
-from postwright.keys.key import Key, Keys, State
+from postwright.keys.key import Key, Keys, State, record_name
 from postwright.keys.steps import KeyStep
 from postwright.rotation.living import living
 from postwright.rotation.periods import wants_for
@@ -82,7 +82,7 @@ def published(project: Project, wait: Wait) -> None:
     homes = delegation.homes(project.fleet)
 
     def change(domain: str, keys: Keys) -> Keys:
-        there = tuple(replace(key, home=homes.get(f"{key.selector}._domainkey.{domain}", key.home)) for key in keys)
+        there = tuple(replace(key, home=homes.get(record_name(key.selector, domain), key.home)) for key in keys)
         return lifecycle.published(there, wanted(domain), now, lambda key: wait(domain, key.selector))
 
     material.keyring_of(project).update(living(project), change)
@@ -154,4 +154,4 @@ def ended(project: Project) -> None:
 
 
 def _name(homes: Mapping[str, str], domain: str, key: Key) -> str:
-    return homes.get(f"{key.selector}._domainkey.{domain}", key.name(domain))
+    return homes.get(record_name(key.selector, domain), key.name(domain))

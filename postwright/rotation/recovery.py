@@ -14,7 +14,7 @@ from postwright.dns.kinds import delegation
 from postwright.dns.shown import Shown, shown
 from postwright.errors import DeployError
 from postwright.inventory import Project
-from postwright.keys.key import SIGNING, Key, Keys, State
+from postwright.keys.key import SIGNING, Key, Keys, State, record_name
 from postwright.keys.published import Published, published
 from postwright.rotation.strangers import Stranger, strangers, tables
 
@@ -43,14 +43,12 @@ def notes(project: Project) -> list[Noted]:
     in_question = sorted({domain for _, domain, _ in found})
     ours = [(domain, key) for domain in in_question for key in keys[domain] if key.state in SIGNING]
     pairs = {(domain, selector) for _, domain, selector in found} | {(domain, key.selector) for domain, key in ours}
-    records = shown(project.fleet, [name for pair in sorted(pairs) if _is_ours(project, name := _name(*pair))])
+    records = shown(
+        project.fleet, [name for pair in sorted(pairs) if _is_ours(project, name := record_name(pair[1], pair[0]))]
+    )
     _require_known(records.values())
-    overtaken = (_overtaken(domain, key, records.get(_name(domain, key.selector)), now) for domain, key in ours)
+    overtaken = (_overtaken(domain, key, records.get(record_name(key.selector, domain)), now) for domain, key in ours)
     return [*_lost(project, found, records, now), *(it for it in overtaken if it)]
-
-
-def _name(domain: str, selector: str) -> str:
-    return f"{selector}._domainkey.{domain}"
 
 
 def _is_ours(project: Project, name: str) -> bool:
@@ -71,7 +69,7 @@ def _lost(project: Project, found: list[Stranger], records: dict[str, Shown], no
         by_key.setdefault((domain, selector), []).append(host)
     for (domain, selector), hosts in by_key.items():
         own = hosts[0] if project.fleet.keys.per_host and len(hosts) == 1 else None
-        record = records.get(_name(domain, selector))
+        record = records.get(record_name(selector, domain))
         yield Noted(domain, tuple(hosts), replace(_noted(selector, record, now), host=own))
 
 

@@ -48,12 +48,6 @@ def _named(host: str, domain: str, selector: str, path: str) -> tuple[str, str]:
     return found.domain, found.selector
 
 
-def on_hosts(project: Project) -> list[Stranger]:
-    """The strangers on the hosts of a project now."""
-    found, keyring = tables(project), material.keyring_of(project)
-    return strangers(found, keyring.read({domain for pairs in found.values() for domain, _ in pairs}))
-
-
 def dangers(project: Project, plans: Iterable[HostPlan]) -> Iterator[str]:
     """Why plans are unsafe that take unknown keys from hosts, a line per host; nobody is asked anew."""
     removed = {plan.host: set(filter(None, map(_lost_key, plan.files))) for plan in plans}

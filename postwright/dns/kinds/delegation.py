@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from postwright.dns.kinds import dkim, dmarc, exchangers, senders
 from postwright.dns.record import Record, made
 from postwright.errors import InventoryError
+from postwright.keys.key import record_name
 from postwright.keys.public import PublicKey
 from postwright.model import Domain, Fleet
 
@@ -22,7 +23,7 @@ def led(domain: Domain) -> Iterator[tuple[str, str]]:
         return
     to = domain.delegated.to
     for selector in domain.delegated.selectors:
-        yield f"{selector}._domainkey.{domain.name}", f"{selector}._domainkey.{to}"
+        yield record_name(selector, domain.name), record_name(selector, to)
     if domain.delegated.dmarc:
         yield dmarc.name(domain.name), dmarc.name(to)
     if domain.return_path:
