@@ -9,6 +9,7 @@ Promise: ``kill`` ends processes of this host's group and no others.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,9 +39,9 @@ def create(layout: Layout, host: str) -> list[Path]:
 
 def processes(layout: Layout, host: str) -> Iterator[int]:
     """Every process of the host, as the machine numbers them."""
-    for file in group(layout, host).rglob("cgroup.procs"):
+    for folder in _folders(group(layout, host)):
         with contextlib.suppress(OSError):
-            yield from (int(pid) for pid in file.read_text().split())
+            yield from (int(pid) for pid in (folder / "cgroup.procs").read_text().split())
 
 
 def leader(layout: Layout, host: str) -> int | None:
@@ -58,9 +59,15 @@ def kill(layout: Layout, host: str) -> None:
 def remove(layout: Layout, host: str) -> None:
     """Remove the empty groups."""
     for root in (group(layout, host), _V1_SYSTEMD / layout.unit(host)):
-        for folder in sorted([root, *root.rglob("*/")], reverse=True):
+        for folder in reversed(list(_folders(root))):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """The folder and all below it, parents first; a group that ends while we look is passed over (rglob would raise)."""
+    for folder, _, _ in os.walk(root):
+        yield Path(folder)
 
 
 def _is_first(pid: int) -> bool:
