@@ -11,6 +11,7 @@ from pyinfra.api import deploy
 from postwright.deploys.base import base
 from postwright.deploys.firewall import firewall
 from postwright.deploys.opendkim import opendkim, opendkim_ed25519
+from postwright.deploys.pacing import pacing
 from postwright.deploys.postfix import postfix
 from postwright.deploys.resolver import resolver
 from postwright.deploys.submission import submission
@@ -35,6 +36,8 @@ def mail_host(bundle: Bundle) -> None:
         opendkim_ed25519(activation=units["opendkim-ed25519"])
     if "submission" in units:
         submission(activation=units["submission"])
+    if "pacing" in units:
+        pacing(activation=units["pacing"])
     postfix(activation=units["postfix"])
     operations.unwanted(name="remove what is no longer wanted", bundle=bundle)
 

@@ -19,9 +19,13 @@ mail_hosts = [
             # "ssh_config_file": "~/.ssh/config",
             # "ssh_strict_host_key_checking": "yes",
             "mail_host": {
-                # Each sending address and the name it says in HELO, short for {"ip": …, "helo": …}. A/AAAA, PTR and
-                # SPF are made from these pairs. The first name is the host's own (myhostname); its certificate must
-                # be for it.
+                # Each sending address and the name it says in HELO, short for {"ip": …, "helo": …, "warmup": …}. A/AAAA,
+                # PTR and SPF are made from these pairs. The first name is the host's own (myhostname); its certificate
+                # must be for it.
+                # A new address is warmed up: it sends by a plan, from a day on (UTC), and what is beyond that waits on
+                # hold. All addresses of the host then say it; one that has its reputation is "warm". See docs/warmup.md.
+                # {"ip": "192.0.2.10", "helo": "mx1.example.com", "warmup": {"plan": "conservative", "start": "2026-11-22"}},
+                # {"ip": "2001:db8::10", "helo": "mx1.example.com", "warmup": "warm"},
                 "addresses": [
                     ("192.0.2.10", "mx1.example.com"),
                     ("2001:db8::10", "mx1.example.com"),
@@ -102,6 +106,8 @@ mail = (
                     # Mail to the domain: local part → where it goes; "*" is everything else. postmaster and abuse
                     # go to the fleet's postmaster unless named here.
                     "aliases": {"dmarc": "ops@example.net"},
+                    # A budget of the whole domain at providers that count by domain too; its hosts share it.
+                    # "warmup": {"plan": "conservative", "start": "2026-11-22", "providers": ["google"]},
                 },
             ],
             # Domains that send and take no mail, and say so.
@@ -195,6 +201,55 @@ mail = (
                 "sender": "probe@example.com",
                 "recipient": "ops@example.net",
             },
+            # How hosts pace what they send. This key alone, as {}, already paces: all addresses are warm then, and only
+            # the providers' own limits hold. Without it, and without a warmup anywhere, nothing is paced.
+            # "pacing": {
+            #     # Plans of your own, beside "conservative", "hourly" and "staged": messages to each provider, stage by
+            #     # stage. A stage is left after a sending day that went well.
+            #     "plans": {
+            #         "slow": {
+            #             "unit": "day",  # or "hour"
+            #             "stages": [50, 100, 200, 400, 800],
+            #             "hour_share": 0.2,  # of a day's number, in one hour
+            #             "after": "warm",  # then no limit; "stay": the last stage for ever
+            #             "idle_days": 30,  # after more days without mail back to
+            #             "idle_stage": 0,  # the first stage
+            #             "overrides": {"microsoft365": 0.5, "yahoo": [20, 40, 80]},  # a factor, or stages of its own
+            #         },
+            #     },
+            #     # Receivers, told apart by the names of their MX hosts. The usual ones are known (google, microsoft365,
+            #     # outlook, yahoo, apple, proofpoint, mimecast); name one to change a number, to use another known one
+            #     # ({}), or to add one. "other" are all the rest, "unknown" those whose MX cannot be found.
+            #     "providers": {
+            #         "google": {"connections": 3, "messages_per_connection": 50, "per_minute": 600},  # from each address
+            #         "gmx": {},
+            #         "bigcorp": {"suffixes": ["mail.bigcorp.example"]},
+            #     },
+            #     # Mail that does not simply wait when its budget is used up, known by sender or by login; the first that
+            #     # fits counts. "wait", "bypass" (leaves all the same), "overflow" (leaves by the relay).
+            #     "streams": {
+            #         "receipts": {"senders": ["receipts@example.com"], "when_full": "bypass"},
+            #         "app": {"users": ["app@example.com"], "when_full": "overflow", "after": "15m"},  # held that long first
+            #     },
+            #     # A mail service that takes what overflows. "secure": TLS, and its certificate is verified; "encrypt", "may".
+            #     "relay": {
+            #         "server": "smtp.esp.example", "port": 587, "tls": "secure",
+            #         "login": "apikey", "password": {"file": "../secrets/relay"},
+            #     },
+            #     # New mail while the agent does not answer: "hold" it, "refuse" it for now, or let it "pass" unpaced.
+            #     "failure": "hold",
+            #     # Messages per address and provider that may be under way at once; others wait on hold.
+            #     "outstanding": 500,
+            #     # How a sending day is judged, as shares of its mail: to leave a stage, "used" and "delivered" at least,
+            #     # "bounced", "throttled" and "complaints" at most; from the two "back_" ones on it goes one stage back.
+            #     # With fewer messages than "sample" nothing is judged.
+            #     "thresholds": {
+            #         "used": 0.9, "delivered": 0.9, "bounced": 0.03, "throttled": 0.05, "complaints": 0.001,
+            #         "back_bounced": 0.05, "back_complaints": 0.003, "sample": 50,
+            #     },
+            #     # Counters for Prometheus. Another machine reaches them only if firewall.extra_tcp opens the port.
+            #     "metrics": {"address": "127.0.0.1", "port": 9725},
+            # },
             # Who may issue certificates for the hosts' names (CAA), besides those that may already.
             # "certificate_authorities": ["letsencrypt.org"],
             # Publish the certificates of hosts that take mail, where their zone is signed (TLSA, for DANE).

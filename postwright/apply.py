@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from postwright import clock
+from postwright import clock, unpaced
 from postwright.dns.writing import listed
 from postwright.errors import DeployError, PostwrightError
 from postwright.hosts import runner
@@ -83,7 +83,11 @@ def make_plan(project: Project, phase: Phase, terms: Terms) -> FleetPlan:
     hosts = {host.name: holdings(project.fleet, host, keys.then) for host in project.fleet.hosts}
     noted = replace(found, notes=(*found.notes, *keys.notes))
     plans = tuple(runner.plan(project, hosts))
-    dangers = (*strangers.dangers(project, plans), *lost_keys(project, found, keys.then))
+    dangers = (
+        *strangers.dangers(project, plans),
+        *lost_keys(project, found, keys.then),
+        *unpaced.dangers(project, plans),
+    )
     return FleetPlan(keys.steps, noted, plans, dangers)
 
 

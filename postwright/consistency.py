@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import consistency_dns, consistency_keys
+from postwright import consistency_dns, consistency_keys, consistency_pacing
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -150,4 +150,5 @@ _CHECKS: dict[Check, set[str]] = {
     _postmaster_behind_us: {"postmaster", "domains"},
     **consistency_dns.CHECKS,
     **consistency_keys.CHECKS,
+    **consistency_pacing.CHECKS,
 }

@@ -13,7 +13,7 @@ from postwright.dns.records import Record, consents, desired, unmanaged_pointers
 from postwright.files import content
 from postwright.inventory import Project
 from postwright.keys.keyring import public_keys
-from postwright.model import Domain, Host
+from postwright.model import Domain, Host, Warmup
 from postwright.rotation.living import holdings, living
 from postwright.rotation.outlook import foreseen
 from postwright.services.bundle import bundle
@@ -30,7 +30,9 @@ def summary(project: Project) -> Described:
         "hosts": [
             {
                 "name": host.name,
-                "addresses": [{"ip": str(it.ip), "helo": it.helo} for it in host.addresses],
+                "addresses": [
+                    {"ip": str(it.ip), "helo": it.helo, "warmup": _warmup(it.warmup)} for it in host.addresses
+                ],
                 "roles": sorted(host.roles),
                 "domains": len(fleet.domains_of(host)),
             }
@@ -44,6 +46,25 @@ def summary(project: Project) -> Described:
         "ask_report_receivers": list(consents(fleet)),
     }
     return value, [*_summary_lines(value), *_asking_lines(value)]
+
+
+def _warmup(said: Warmup | None) -> dict[str, str] | str | None:
+    """As the inventory writes it."""
+    if said is None:
+        return None
+    if said.plan is None:
+        return "warm"
+    return {"plan": said.plan, "start": str(said.start)}
+
+
+def _warmup_words(said: dict[str, str] | str | None) -> str:
+    match said:
+        case None:
+            return ""
+        case {"plan": plan, "start": start}:
+            return f"; warms up by {plan} from {start}"
+        case _:
+            return "; warm"
 
 
 def signing_selectors(project: Project) -> dict[str, list[str]]:
@@ -72,7 +93,7 @@ def _summary_lines(value: dict[str, Any]) -> list[str]:
     lines = ["Hosts"]
     for host in value["hosts"]:
         lines.append(f"  {host['name']}: {', '.join(host['roles'])}; signs for {host['domains']} domain(s)")
-        lines += [f"    {it['ip']} says HELO {it['helo']}" for it in host["addresses"]]
+        lines += [f"    {it['ip']} says HELO {it['helo']}{_warmup_words(it['warmup'])}" for it in host["addresses"]]
     lines.append("Domains")
     for it in value["domains"]:
         key = f"signs with {', '.join(it['selectors'])}" if it["selectors"] else "has no key yet: apply makes one"

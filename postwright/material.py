@@ -18,6 +18,8 @@ from postwright.keys.signing import Held
 from postwright.model import Host, SecretSource
 from postwright.services.parts import HostSecrets, SigningKey
 
+_RELAY = "mail_fleet.pacing.relay.password"
+
 
 def keyring_of(project: Project) -> Keyring:
     """The project's keyring."""
@@ -57,7 +59,22 @@ def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[H
         certificate=content(project.path(host.tls.certificate)),
         private_key=_tls_key(project, host, passphrase),
         password_hashes=_password_hashes(project),
+        relay_password=_relay_password(project, host),
     )
+
+
+def _relay_password(project: Project, host: Host) -> str:
+    """Of the relay for mail that overflows, where the host has one; UsageError if Postfix's table could not hold it."""
+    fleet = project.fleet
+    source = fleet.pacing.relay.password if fleet.pacing and fleet.pacing.relay and fleet.paces(host) else None
+    if source is None:
+        return ""
+    value = secret.read(source, project.base, _RELAY)
+    if not value.isprintable() or value != value.strip():
+        raise UsageError(
+            f"{_RELAY}: {source} begins or ends with blanks, or has several lines; put the password alone there"
+        )
+    return value
 
 
 def _signing_key(project: Project, held: Held, passphrase: str) -> SigningKey:
@@ -137,5 +154,7 @@ def _secrets(project: Project) -> Iterator[tuple[str, SecretSource]]:
     for name, provider in fleet.providers.items():
         for key, source in provider.secrets.items():
             yield f"mail_fleet.providers.{name}.{key}", source
+    if fleet.pacing and fleet.pacing.relay and fleet.pacing.relay.password:
+        yield _RELAY, fleet.pacing.relay.password
     if fleet.probe:
         yield "mail_fleet.probe.password", fleet.probe.password

@@ -18,6 +18,7 @@ _HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _DNS_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_PROVIDER = re.compile(r"[a-z0-9]{1,20}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TRUST_ANCHOR = re.compile(r"[A-Za-z0-9.+/= -]+")
 _URL = re.compile(r"[#-+\-./0-:=?@A-Z_a-z~\[\]%]+")  # printable, without comma, semicolon, quote, backslash, !
@@ -85,6 +86,13 @@ def identifier(value: str) -> str:
     """A name that one part of an inventory gives and another refers to."""
     if not _IDENTIFIER.fullmatch(value):
         raise ValueError(f"{value!r} is not a name of lower case letters, digits, - and _")
+    return value
+
+
+def provider(value: str) -> str:
+    """A receiver of mail; part of the names of transports and classes of Postfix, which know no common separator."""
+    if not _PROVIDER.fullmatch(value):
+        raise ValueError(f"{_short(value)} is not a provider's name of lower case letters and digits")
     return value
 
 
@@ -208,6 +216,16 @@ def sending_address(value: Any) -> IPv4Address | IPv6Address:
     found = address(value)
     if found.is_loopback or found.is_multicast or found.is_unspecified or found.is_link_local:
         raise ValueError(f"{found} cannot send mail to others; name the address the world sees")
+    return found
+
+
+def inside_address(value: Any) -> IPv4Address | IPv6Address:
+    """An address to listen on that the Internet does not reach: of the host itself or of a private network."""
+    found = address(value)
+    if found.is_global or found.is_unspecified or found.is_multicast or found.is_link_local:
+        raise ValueError(
+            f"{found} is, or may be, open to everybody; name 127.0.0.1, ::1 or an address of a private network"
+        )
     return found
 
 

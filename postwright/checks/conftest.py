@@ -88,6 +88,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "mx_host" in metafunc.fixturenames:
         hosts = [host for host in fleet.hosts if host.open_on_25]
         metafunc.parametrize("mx_host", hosts, ids=[host.name for host in hosts])
+    if "paced_host" in metafunc.fixturenames:
+        hosts = [host for host in fleet.hosts if fleet.paces(host)]
+        metafunc.parametrize("paced_host", hosts, ids=[host.name for host in hosts])
     if "address" in metafunc.fixturenames:
         pairs = [(host, address) for host in fleet.hosts for address in host.addresses]
         metafunc.parametrize("address", pairs, ids=[f"{host.name}-{address.ip}" for host, address in pairs])

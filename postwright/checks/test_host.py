@@ -15,6 +15,7 @@ from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.model import Fleet, Host
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
+from postwright.services.pacing import UNIT
 from postwright.services.parts import Release, Service
 from postwright.services.tls import KEY
 
@@ -29,6 +30,9 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
         return
     if service.name == "submission" and (not fleet.logins or "submission" not in host.roles):
         assert not on(host).socket("tcp://587").is_listening, "587 listens, though nobody may log in"
+        return
+    if service.name == "pacing" and not fleet.paces(host):
+        assert not on(host).service(UNIT).is_running, f"{UNIT} is running, though nothing is paced here"
         return
     release: Release = "12" if on(host).system_info.release.startswith("12") else "13"
     unit = service.unit(release) if service.unit else ""
@@ -62,6 +66,8 @@ def test_only_expected_ports_listen(mail_host: Host, fleet: Fleet, on: On) -> No
         expected |= {25}
     if "submission" in mail_host.roles and fleet.logins:
         expected |= {465, 587}
+    if fleet.pacing and fleet.pacing.metrics:
+        expected |= {fleet.pacing.metrics.port}
     rows = on(mail_host).run("ss -Hltn").stdout.splitlines()
     ends = [row.split()[3].rpartition(":") for row in rows]
     listening = {int(port) for address, _, port in ends if not address.startswith(("127.", "[::1]"))}

@@ -10,6 +10,7 @@ from postwright.model.domains import Bimi, Delegated, Dmarc, Domain, MtaSts
 from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.fleet import Fleet, Keys
 from postwright.model.hosts import Address, Host, Ssh, TlsFiles
+from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Delegated",
     "Dmarc",
     "Domain",
+    "DomainWarmup",
     "Fleet",
     "Host",
     "IPAddress",
@@ -26,12 +28,16 @@ __all__ = [
     "Keys",
     "MtaSts",
     "Octodns",
+    "Pacing",
     "Provider",
+    "Relay",
     "Rfc2136",
     "SecretSource",
     "Ssh",
+    "Stream",
     "Strict",
     "TlsFiles",
+    "Warmup",
     "Zone",
     "Zonefile",
 ]

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from postwright import values
 from postwright.model.fields import DnsName, EmailAddress, HostName, HttpsUrl, Label, NotEmpty, ReportTarget, Strict
+from postwright.model.pacing import DomainWarmup
 
 Policy = Literal["none", "quarantine", "reject"]
 
@@ -69,7 +70,7 @@ class Domain(Strict):
     ``mx``: ``hosts`` publishes the sending hosts with role mx, ``null`` publishes "takes no mail" (RFC 7505), ``keep``
     leaves the MX to whoever manages it. ``spf_include``: publish the addresses at this name, of a zone of ours, and only
     include it in the domain's record; several domains may name one. ``aliases``: local part → address; postmaster and
-    abuse go to the fleet's postmaster unless said here.
+    abuse go to the fleet's postmaster unless said here. ``warmup``: a budget that its hosts share.
     """
 
     name: HostName
@@ -83,6 +84,7 @@ class Domain(Strict):
     bimi: Bimi | None = None
     delegated: Delegated | None = None
     aliases: dict[Annotated[str, AfterValidator(values.alias)], EmailAddress] = Field(default_factory=dict)
+    warmup: DomainWarmup | None = None
 
     @property
     def return_path(self) -> str | None:

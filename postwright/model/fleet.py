@@ -27,6 +27,7 @@ from postwright.model.fields import (
     Strict,
 )
 from postwright.model.hosts import Host
+from postwright.model.pacing import Pacing
 from postwright.model.zones import Provider, Zone
 
 
@@ -103,7 +104,7 @@ class Fleet(Strict):
 
     ``parked``: domains that send and take no mail, and say so. ``deployment``: marks records as ours where a provider keeps
     comments. ``certificate_authorities``: who may issue for the hosts' names (CAA). ``tlsa``: publish the certificates of
-    hosts that take mail, where their zone is signed (DANE).
+    hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send.
     """
 
     hosts: tuple[Host, ...]
@@ -118,6 +119,7 @@ class Fleet(Strict):
     firewall: Firewall = Firewall()
     policies: Policies = Policies()
     probe: Probe | None = None
+    pacing: Pacing | None = None
     deployment: Identifier = "main"
     certificate_authorities: tuple[HostName, ...] = ()
     tlsa: bool = True
@@ -135,6 +137,11 @@ class Fleet(Strict):
     def domains_of(self, host: Host) -> tuple[Domain, ...]:
         """The domains a host signs for, in inventory order."""
         return tuple(domain for domain in self.domains if domain.hosts is None or host.name in domain.hosts)
+
+    def paces(self, host: Host) -> bool:
+        """Whether a host's mail is paced: an address or a domain of it says warmup, or the fleet says pacing."""
+        said = (*(it.warmup for it in host.addresses), *(it.warmup for it in self.domains_of(host)))
+        return self.pacing is not None or any(said)
 
     def zone_of(self, name: str) -> Zone | None:
         """The zone a name lies in: the longest one that ends it."""

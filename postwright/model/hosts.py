@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
 from postwright import values
 from postwright.model.fields import Argument, HostName, IPAddress, IPNetwork, LocalPath, NotEmpty, Port, Strict
+from postwright.model.pacing import Warmup
 
 
 def _address_shorthand(value: Any) -> Any:
@@ -20,10 +22,21 @@ def _address_shorthand(value: Any) -> Any:
 
 
 class Address(Strict):
-    """One sending address and the name it says in HELO; A/AAAA and PTR are made from the pair."""
+    """One sending address and the name it says in HELO; A/AAAA and PTR are made from the pair.
+
+    ``warmup``: the plan by which it earns its reputation, or ``"warm"``; None where nothing is paced.
+    """
 
     ip: Annotated[IPAddress, BeforeValidator(values.sending_address)]
     helo: HostName
+    warmup: Warmup | None = None
+
+    @property
+    def label(self) -> str:
+        """The address as part of a name, such as ``v4-192-0-2-10``; it depends on nothing but the address."""
+        if isinstance(self.ip, IPv4Address):
+            return f"v4-{self.ip}".replace(".", "-")
+        return "-".join(("v6", *(f"{int(group, 16):x}" for group in self.ip.exploded.split(":"))))
 
 
 class TlsFiles(Strict):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from postwright.lanes import UNBIND, paced
 from postwright.model import Domain
 from postwright.render import template
 from postwright.services import opendkim, submission, tls
-from postwright.services.parts import Check, Context, HostFile, Service
+from postwright.services.parts import Check, Context, HostFile, Release, Service
 
 ETC = "/etc/postfix"
 PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing with, and holds them
@@ -14,11 +15,7 @@ PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing w
 def _files(context: Context) -> tuple[HostFile, ...]:
     inbound = _inbound(context)
     values = {
-        # The host's own name is in mydestination, and a name may not be in both.
-        "alias_domains": [
-            *(domain.name for domain in inbound if domain.name != context.host.fqdn),
-            *return_paths(context),
-        ],
+        "alias_domains": _alias_domains(context),
         "submission": submission.wanted(context),
         "certificate": tls.CERTIFICATE,
         "key": tls.KEY,
@@ -26,9 +23,30 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "aliases": aliases(context, inbound),
         "proof_port": PROOF_PORT,
         "milters": opendkim.milters(context),
+        "pacing": paced(context.fleet, context.host),
     }
     names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
-    return tuple(HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values)) for name in names)
+    made = (HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values)) for name in names)
+    return (*made, *_paced_unit(context))
+
+
+def _paced_unit(context: Context) -> tuple[HostFile, ...]:
+    """What pacing asks of Postfix's unit."""
+    if not context.fleet.paces(context.host):
+        return ()
+    path = f"/etc/systemd/system/{unit(context.release)}.d/postwright-pacing.conf"
+    return (HostFile(path, template("postfix/pacing.conf.j2", context, unbind=UNBIND)),)
+
+
+def own_domains(context: Context) -> list[str]:
+    """The domains whose mail is not sent on as it came, but where an alias leads it."""
+    return [context.host.fqdn, "localhost", *_alias_domains(context)]
+
+
+def _alias_domains(context: Context) -> list[str]:
+    """The host's own name is in mydestination, and a name may not be in both."""
+    inbound = (domain.name for domain in _inbound(context) if domain.name != context.host.fqdn)
+    return [*inbound, *return_paths(context)]
 
 
 def _inbound(context: Context) -> list[Domain]:
@@ -75,6 +93,11 @@ def senders(context: Context) -> list[tuple[str, str]]:
     return [(sender, ",".join(sorted(logins))) for sender, logins in sorted(table.items())]
 
 
+def unit(release: Release) -> str:
+    """Debian 12 runs Postfix as an instance."""
+    return "postfix@-.service" if release == "12" else "postfix.service"
+
+
 SERVICE = Service(
     name="postfix",
     title="Postfix",
@@ -85,7 +108,7 @@ SERVICE = Service(
         Check("postconf -M >/dev/null", silent=True),
         Check("postfix check"),
     ),
-    unit=lambda release: "postfix@-.service" if release == "12" else "postfix.service",
-    uses=("tls", "resolver"),
+    unit=unit,
+    uses=("tls", "resolver", "relay"),
     ready="ss -Hltn sport = :25 | grep -q .",
 )

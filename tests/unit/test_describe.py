@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support import another_host, host_data, mail_fleet, signing_key, sound_project
+from support import another_host, host_data, mail_fleet, mail_host, signing_key, sound_project
 
 from postwright import describe
 from postwright.material import keyring_of
@@ -45,6 +45,17 @@ def test_the_summary_names_hosts_domains_zones_and_what_to_ask_the_hoster(projec
         "192.0.2.10 → mx1.example.com",
     ):
         assert said in text
+
+
+def test_the_summary_says_which_addresses_warm_up_and_how(tmp_path):
+    plan = {"plan": "conservative", "start": "2026-11-22"}
+    addresses = [
+        {"ip": f"192.0.2.{at}", "helo": "mx1.example.com", "warmup": it} for at, it in ((10, plan), (11, "warm"))
+    ]
+    value, text = described(describe.summary(sound_project(tmp_path, host_data(host=mail_host(addresses=addresses)))))
+    assert [it["warmup"] for it in value["hosts"][0]["addresses"]] == [plan, "warm"]
+    assert "192.0.2.10 says HELO mx1.example.com; warms up by conservative from 2026-11-22\n" in text
+    assert "192.0.2.11 says HELO mx1.example.com; warm\n" in text
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_what_stands_in_comments_is_valid_too():
     seen = set()
     for key, value in commented():
         if key is None:
-            Zone.model_validate(value)
+            (Address if "ip" in value else Zone).model_validate(value)
         elif key in Domain.model_fields:
             Domain.model_validate({"name": "example.com", key: value})
         elif key in Fleet.model_fields:
@@ -126,7 +126,9 @@ def test_what_stands_in_comments_is_valid_too():
             TypeAdapter(Provider).validate_python(value)
             key = value["kind"]  # noqa: PLW2901
         seen.add(key)
-    assert {"mta_sts", "delegated", "bimi", "parked", "certificate_authorities", None, *KINDS} - {"rfc2136"} <= seen
+    assert {"mta_sts", "delegated", "bimi", "parked", "certificate_authorities", "warmup", "pacing", None, *KINDS} - {
+        "rfc2136"
+    } <= seen
 
 
 def test_the_example_shows_the_defaults(names):

@@ -23,7 +23,22 @@ LIKELY = st.sampled_from(
      "xn--", "\u00fc.example", "\u00fc" * 70 + ".example", "example.com", "mx1", "a" * 300, 10**5000, -1, 2**70, [], {}, [[]], {"file": 5}]
 )  # fmt: skip
 
-FULL_HOST = mail_host(roles=["submission", "mx"], trusted_networks=["10.0.0.0/8"])
+WARMUP = {"plan": "slow", "start": "2026-11-22"}
+FULL_HOST = mail_host(
+    roles=["submission", "mx"],
+    trusted_networks=["10.0.0.0/8"],
+    addresses=[{"ip": "192.0.2.10", "helo": "mx1.example.com", "warmup": WARMUP}],
+)
+PACING = {
+    "plans": {"slow": {"unit": "day", "stages": [50, 100], "overrides": {"google": 0.5, "yahoo": [10, 20]}}},
+    "providers": {"google": {"connections": 2}, "mine": {"suffixes": ["mail.example.org"], "per_minute": 5}},
+    "streams": {"receipts": {"senders": ["@example.com"], "users": ["app"], "when_full": "overflow", "after": "1h"}},
+    "relay": {"server": "smtp.example.org", "port": 465, "login": "x", "password": {"env": "P"}},
+    "failure": "pass",
+    "outstanding": 100,
+    "thresholds": {"bounced": 0.01, "sample": 10},
+    "metrics": {"address": "::1", "port": 9000},
+}
 FULL_FLEET = mail_fleet(
     domains=[
         {
@@ -32,6 +47,7 @@ FULL_FLEET = mail_fleet(
             "mx": "hosts",
             "aliases": {"a": "a@example.net"},
             "dmarc": {"policy": "none"},
+            "warmup": {**WARMUP, "providers": ["google", "mine"]},
         }
     ],
     logins=[{"login": "app", "password_hash": "app.hash", "senders": ["@example.com"]}],
@@ -41,6 +57,7 @@ FULL_FLEET = mail_fleet(
     probe={"login": "app", "password": {"env": "P"}, "sender": "a@example.com", "recipient": "b@example.net"},
     ledger="ledger",
     tls_authorities=None,
+    pacing=PACING,
 )
 PYINFRA_KEYS = ("ssh_hostname", "ssh_user", "ssh_port", "ssh_key", "ssh_known_hosts_file", "ssh_config_file", "_sudo")
 

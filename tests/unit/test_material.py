@@ -206,3 +206,32 @@ def test_nothing_private_is_in_the_text_of_what_a_host_gets(sound):
         assert private not in text
         assert "PRIVATE KEY" not in text
         assert "$6$" not in text
+
+
+def relaying(tmp_path, text):
+    """A project whose mail overflows to a relay with this password."""
+    relay = {"server": "smtp.esp.example", "login": "x", "password": {"file": "relay"}}
+    write_private(tmp_path / "relay", text)
+    return sound_project(tmp_path, host_data(fleet=mail_fleet(pacing={"relay": relay})))
+
+
+def relay_password(project):
+    return material.host_secrets(project, project.fleet.hosts[0], PASSPHRASE, ()).relay_password
+
+
+def test_the_relays_password_is_read_as_it_is(tmp_path):
+    assert relay_password(relaying(tmp_path, "a b:c#d=\n")) == "a b:c#d="
+
+
+@pytest.mark.parametrize("text", ["first\nsecond\n", " leading", "trailing \n", "tab\there"])
+def test_a_password_postfixs_table_could_not_hold_is_refused_without_showing_it(tmp_path, text):
+    with pytest.raises(UsageError) as caught:
+        relay_password(relaying(tmp_path, text))
+    assert "mail_fleet.pacing.relay.password: file relay" in str(caught.value)
+    assert text.split()[0] not in str(caught.value)
+
+
+def test_a_relays_password_that_others_can_read_is_told_before_anything_is_connected_to(tmp_path):
+    project = relaying(tmp_path, "secret")
+    (tmp_path / "relay").chmod(0o644)
+    assert "mail_fleet.pacing.relay.password" in refusal(project)
