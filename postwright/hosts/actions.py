@@ -74,12 +74,15 @@ def run_script(request: Request, report: adapter.Report) -> dict[str, Any]:
             StringCommand("python3", "-"), _stdin=text, _sudo=bool(host.data.get("_sudo"))
         )
         if not done:
-            msg = f"host {host.name}: {request['script']}: {output.stderr or output.stdout}"
-            raise DeployError(msg)
+            # Raised when all hosts have ended, so that none is cut off by another's failure.
+            return DeployError(f"host {host.name}: {request['script']}: {output.stderr or output.stdout}")
         return json.loads(output.stdout_lines[-1])
 
     with adapter.session(loaded, set(request["requests"]) & _names(project), report) as state:
-        return adapter.on_each(state, run_one)
+        answers = adapter.on_each(state, run_one)
+    if failed := [str(answer) for answer in answers.values() if isinstance(answer, DeployError)]:
+        raise DeployError("\n".join(failed))
+    return answers
 
 
 def _project(request: Request) -> tuple[Project, Any]:
