@@ -168,7 +168,8 @@ async def _from(cursor: str) -> list[str]:
         return [f"--cursor={cursor}"]
     moment = _MOMENT.search(cursor)
     since = int(moment[1], 16) / 1e6 if moment else time.time()
-    _log.warning("the journal no longer has the line %s: going on with the lines since @%.6f", cursor, since)
+    if not moment or cursor != moment[0]:  # it named a line, not only a moment
+        _log.warning("the journal no longer has the line %s: going on with the lines since @%.6f", cursor, since)
     return [f"--since=@{since:.6f}"]
 
 

@@ -105,9 +105,10 @@ def _answers(subject: Subject, group: Group, asked: Asked, today: date) -> Itera
         yield f"{number(asked.volume)} messages a day {to}: {_reached(subject, group, asked.volume)}"
     if asked.backlog:
         arriving = f" while {number(asked.volume)} a day arrive" if asked.volume else ""
-        stage = subject.stage_on(today) + 1
+        stage = min(subject.stage_on(today), subject.plan.top(group.one)) + 1
+        start = "warm by now" if stage > subject.plan.length(group.one) else f"from stage {number(stage)} on"
         gone = duration(drained(subject, group, asked, today))
-        yield f"a backlog of {number(asked.backlog)} {to}: {gone}, from stage {number(stage)} on{arriving}"
+        yield f"a backlog of {number(asked.backlog)} {to}: {gone}, {start}{arriving}"
 
 
 def _reached(subject: Subject, group: Group, volume: int) -> str:

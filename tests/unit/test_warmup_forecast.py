@@ -110,7 +110,7 @@ def test_a_backlog_leaves_from_the_stage_of_today_on():
     later = told(SHORT, asked, start=START, provider="google", today=date(2026, 11, 26))[-1]
 
     assert first == "a backlog of 500 to google: gone in 5 days, from stage 1 on"
-    assert later == "a backlog of 500 to google: gone in 1 h, from stage 5 on"
+    assert later == "a backlog of 500 to google: gone in 1 h, warm by now"
 
 
 def test_a_backlog_that_only_grows_is_told():
