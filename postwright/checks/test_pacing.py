@@ -12,7 +12,7 @@ import testinfra.host
 from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
-from postwright.lanes import GATE, POLICY_SOCKET, lanes, pacing_of
+from postwright.lanes import GATE, GATE_PORT, POLICY_SOCKET, lanes, pacing_of
 from postwright.model import Fleet, Host
 from postwright.pacing.plans import Limits
 from postwright.services.pacing import KEEPER_SOCKET, USER
@@ -30,6 +30,15 @@ agent.connect({socket!r})
 agent.sendall(b"request=smtpd_access_policy\\nprotocol_state=END-OF-MESSAGE\\nprotocol_name=ESMTP\\nqueue_id=verify\\ninstance=verify\\n"
               b"sender=\\nrecipient=postmaster@{name}\\nrecipient_count=1\\nclient_address=127.0.0.1\\nserver_port=25\\n\\n")
 print(agent.makefile().readline().strip())
+end"""
+_KNOCK = """python3 - <<'end'
+import os, pwd, socket
+os.setuid(pwd.getpwnam("nobody").pw_uid)
+try:
+    socket.create_connection(("127.0.0.1", {port}), timeout=5)
+    print("was let in")
+except ConnectionRefusedError:
+    print("refused")
 end"""
 _LINES = 1_000_000  # of Postfix that journald must take in a second, at least
 _ELSEWHERE = (
@@ -64,6 +73,15 @@ def test_what_has_no_lane_passes_the_gate(paced_host: Host, on: On) -> None:
 
     assert transport == GATE, f"default_transport is {transport!r}"
     assert ways == [], f"mail is led elsewhere by {' '.join(ways)}"
+
+
+def test_only_postfix_comes_in_by_the_gate(paced_host: Host, on: On) -> None:
+    """No other user of the host reaches the gate, where mail is no longer signed."""
+    tried = on(paced_host).run(_KNOCK.format(port=GATE_PORT))
+
+    assert tried.stdout.strip() == "refused", (
+        f"user nobody {last_line(tried.stdout + tried.stderr)} on 127.0.0.1:{GATE_PORT}"
+    )
 
 
 def test_each_lane_has_its_address(paced_host: Host, fleet: Fleet, on: On) -> None:

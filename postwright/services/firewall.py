@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
+from postwright.lanes import GATE_PORT
 from postwright.model import IPNetwork
 from postwright.render import template
 from postwright.services import submission
@@ -11,7 +12,12 @@ from postwright.services.parts import Check, Context, HostFile, Service
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
-    rules = template("firewall/firewall.nft.j2", context, ports=_ports(context), ssh_from=_ssh_from(context))
+    values = {
+        "ports": _ports(context),
+        "ssh_from": _ssh_from(context),
+        "gate_port": GATE_PORT if context.fleet.paces(context.host) else None,
+    }
+    rules = template("firewall/firewall.nft.j2", context, **values)
     return (
         HostFile("/etc/postwright/firewall.nft", rules),
         HostFile("/etc/systemd/system/postwright-firewall.service", template("firewall/unit.service.j2", context)),

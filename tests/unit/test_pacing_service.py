@@ -70,7 +70,7 @@ def texts(found):
 
 def of_pacing(found):
     """The files pacing has a say in, but the agent's code, which is as it is in the package."""
-    names = ("/pacing", "postwright-pacing", "/postfix/", "unbind")
+    names = ("/pacing", "postwright-pacing", "/postfix/", "unbind", "firewall.nft")
     ours = [file for file in found.files if any(name in file.path for name in names)]
     return [it for it in ours if not it.path.endswith(".py") and not it.path.startswith((STAMPS, MANIFEST))]
 
@@ -390,6 +390,15 @@ def test_what_the_agent_holds_is_read_without_a_trace_even_after_a_crash(tmp_pat
     assert unbind.held(path) == {"A", "C"}
     assert {it.name: it.read_bytes() for it in tmp_path.iterdir() if it.name != "pacing.db-shm"} == before
     writing.close()
+
+
+def test_what_the_agent_was_moving_when_it_ended_is_its_own_on_hold(tmp_path):
+    ours, left = ("held", "releasing", "holding", "lost", "requeuing"), ("passed", "deferred", "relayed")
+    with sqlite3.connect(tmp_path / "pacing.db") as database:
+        database.execute("CREATE TABLE message(queue_id TEXT, state TEXT)")
+        database.executemany("INSERT INTO message VALUES(?, ?)", [(it, it) for it in (*ours, *left)])
+
+    assert unbind.held(tmp_path / "pacing.db") == set(ours)
 
 
 def test_mail_a_person_has_held_is_not_freed_unless_nobody_knows_who_held_it(tmp_path, monkeypatch):
