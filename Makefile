@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-servers test-nightly lint format golden docs bench-dns clean
+.PHONY: help demo test test-unit test-servers test-nightly lint format golden docs bench-dns bench-mail prove-pacing clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -35,7 +35,8 @@ test: $(BIN)/pytest-ready test-servers  ## all tests; those on real hosts need r
 	# The first two compare the whole machine, or share a lab with others. The others run two at a time, each on its own.
 	$(SUDO) $(BIN)/python -m pytest tests/lab/test_lab_itself.py tests/lab/test_bad_input.py
 	$(SUDO) $(BIN)/python -m pytest -n 2 --dist loadfile tests/lab \
-	    --ignore tests/lab/test_lab_itself.py --ignore tests/lab/test_bad_input.py
+	    --ignore tests/lab/test_lab_itself.py --ignore tests/lab/test_bad_input.py --ignore-glob 'tests/lab/test_pacing*'
+	$(SUDO) $(BIN)/python -m pytest -n 2 --dist loadfile tests/lab/test_pacing*.py
 
 test-servers:    # real name servers for the provider tests, installed without being started
 	@sh tests/provider/install.sh
@@ -46,6 +47,11 @@ test-unit: $(BIN)/pytest-ready  ## the tests that need neither root nor servers
 test-nightly: $(BIN)/pytest-ready  ## the property tests with 10,000 examples each; half an hour
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/unit/test_dns_foreign_values.py tests/unit/test_dns_merge_spf.py \
 	    tests/unit/test_dns_spf_join.py tests/unit/test_lifecycle_model.py tests/provider/test_cloudflare_property.py
+
+prove-pacing: $(BIN)/pytest-ready  ## something killed on each of 51 days of a plan; 100,000 messages held; needs root, half an hour
+	@$(SUDO) $(BIN)/python -m postwright.lab.require --install
+	$(SUDO) POSTWRIGHT_PACING_RUNS=51 POSTWRIGHT_PACING_BACKLOG=100000 \
+	    $(BIN)/python -m pytest -s tests/lab/test_pacing_plan.py tests/lab/test_pacing_flow.py tests/lab/test_pacing_replies.py
 
 lint: $(BIN)/pytest-ready  ## what CI would complain about
 	$(BIN)/ruff check
@@ -70,6 +76,10 @@ docs: $(BIN)/pytest-ready  ## write docs/commands.md anew
 
 bench-dns: .venv/bench-dns/ready test-servers  ## postwright and octoDNS on the same zones; writes benchmarks/results/dns.md
 	PYTHONPATH=tests $(BIN)/python benchmarks/dns/run.py .venv/bench-dns/bin/python
+
+bench-mail: $(BIN)/pytest-ready  ## the same host with and without pacing, in turns; needs root; writes benchmarks/results/mail.md
+	@$(SUDO) $(BIN)/python -m postwright.lab.require --install
+	$(SUDO) PYTHONPATH=tests $(BIN)/python benchmarks/mail.py
 
 clean:           ## remove what the targets above made here
 	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
