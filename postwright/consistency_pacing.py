@@ -16,7 +16,7 @@ from postwright.pacing.providers import PROVIDERS
 
 _PLACE = "mail_fleet.pacing"
 _TAKEN = {25: "SMTP", 53: "the resolver", 465: "submission", 587: "submission", 10925: "proofs", GATE_PORT: "the gate"}
-_LONGEST_QUEUE = values.duration("100d")
+_SHORTEST_QUEUE, _LONGEST_QUEUE = values.duration("1m"), values.duration("100d")
 
 
 def _places(fleet: Fleet) -> Iterator[tuple[str, Warmup | DomainWarmup]]:
@@ -145,9 +145,10 @@ def _taken_port(fleet: Fleet) -> Iterator[str]:
         yield f"{_PLACE}.metrics.port: {metrics.port} is that of {taken[metrics.port]}; choose another"
 
 
-def _endless_queue(fleet: Fleet) -> Iterator[str]:
-    if any(map(fleet.paces, fleet.hosts)) and values.duration(fleet.policies.queue_lifetime) > _LONGEST_QUEUE:
-        yield "mail_fleet.policies.queue_lifetime: is over 100d, which pacing cannot plan for; set it to some days"
+def _odd_queue(fleet: Fleet) -> Iterator[str]:
+    lifetime = values.duration(fleet.policies.queue_lifetime)
+    if any(map(fleet.paces, fleet.hosts)) and not _SHORTEST_QUEUE <= lifetime <= _LONGEST_QUEUE:
+        yield "mail_fleet.policies.queue_lifetime: is not from 1m to 100d, as pacing needs it; set it to some days"
 
 
 # Each with the fields it cannot do without.
@@ -161,5 +162,5 @@ CHECKS: dict[Callable[[Fleet], Iterator[str]], set[str]] = {
     _strange_streams: {"pacing", "domains", "logins"},
     _overflow_to_nowhere: {"pacing"},
     _taken_port: {"pacing", "firewall"},
-    _endless_queue: {"pacing", "policies"},
+    _odd_queue: {"pacing", "policies"},
 }

@@ -188,11 +188,12 @@ def test_a_domain_budget_is_of_no_use_where_a_hosts_share_of_it_is_nothing(tmp_p
     assert found.endswith("name fewer hosts for the domain, or a plan with larger stages")
 
 
-def test_a_queue_that_never_ends_cannot_be_planned_for(tmp_path):
-    policies = {"queue_lifetime": "101d"}
+@pytest.mark.parametrize("lifetime", ["101d", "59s"])
+def test_a_queue_that_never_ends_or_at_once_cannot_be_planned_for(tmp_path, lifetime):
+    policies = {"queue_lifetime": lifetime, "bounce_lifetime": "1m"}
     assert of_host(tmp_path, None, policies=policies) == []
     assert of_host(tmp_path, PLAN, policies=policies) == [
-        "mail_fleet.policies.queue_lifetime: is over 100d, which pacing cannot plan for; set it to some days"
+        "mail_fleet.policies.queue_lifetime: is not from 1m to 100d, as pacing needs it; set it to some days"
     ]
 
 
