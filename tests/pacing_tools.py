@@ -178,7 +178,10 @@ class Queue:
         return await self._move("requeue", ids, self.hold, None)
 
     async def hold_(self, ids):
-        return await self._move("hold", ids, self.other, self.hold)
+        before = tuple(it for it in ids if it in self.hold)
+        moved = await self._move("hold", ids, self.other, self.hold)
+        done = tuple(it for it in ids if it in self.hold)
+        return Moved(done, tuple(it for it in moved.gone if it not in done), before)
 
     async def held(self):
         self._check()
@@ -346,7 +349,8 @@ class KeeperSocket:
             found = asyncio.run(getattr(self.queue, verb)(ids))
             return [{verb: found if verb == "filters" else sorted(found)}]
         moved = asyncio.run(getattr(QueueKeeper(self.queue), verb)(ids))
-        return [{"held" if verb == "hold" else "released": list(moved.done), "gone": list(moved.gone)}]
+        told = {"held" if verb == "hold" else "released": list(moved.done), "gone": list(moved.gone)}
+        return [told | ({"before": list(moved.before)} if verb == "hold" else {})]
 
     def close(self):
         self._server.shutdown()

@@ -5,6 +5,7 @@ Pure. An Account counts tokens of its two windows; a LaneState adds what may sto
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -88,17 +89,33 @@ class Account:
     def to_json(self) -> dict[str, Any]:
         """The standing with what is needed to read it under another plan."""
         length = self.plan.length(self.provider) if self.plan else 0
-        return {"standing": self.standing.to_json(), "warm": self.warm, "length": length}
+        told: dict[str, Any] = {"standing": self.standing.to_json(), "warm": self.warm, "length": length}
+        if self.plan:
+            told |= {"plan": self.plan.name, "day": self.plan.capacity(self.standing.stage, self.provider)}
+        return told
 
     def restore(self, data: dict[str, Any]) -> None:
-        """Stand where ``to_json`` says; if the plan has shrunk, at its last stage, and warm only if that was reached."""
+        """Stand where ``to_json`` says; if the plan has shrunk, at its last stage, and warm only if that was reached.
+
+        In another plan a stage has another number: there it is the one that allows as much in a day, or a little less.
+        """
         standing = Standing.of_json(data["standing"])
         if self.plan is not None:
             length = self.plan.length(self.provider)
             reached = standing.stage >= int(data.get("length", length))
             most = self.plan.top(self.provider) if reached else length - 1
-            standing = Standing(**(standing.to_json() | {"stage": max(0, min(standing.stage, most))}))
+            other = data.get("plan", self.plan.name) != self.plan.name
+            stage = _last_within(self.plan, self.provider, data["day"]) if other else standing.stage
+            standing = dataclasses.replace(standing, stage=max(0, min(stage, most)))
         self.stand(standing, warm=bool(data.get("warm")))
+
+
+def _last_within(plan: Plan, provider: str, day: int | None) -> int:
+    """The last stage that allows no more in a day (None: the one behind the last), else the first."""
+    if day is None:
+        return plan.top(provider)
+    allowed = [plan.capacity(stage, provider) for stage in range(plan.length(provider))]
+    return max((stage for stage, most in enumerate(allowed) if most is not None and most <= day), default=0)
 
 
 @dataclass

@@ -22,6 +22,7 @@ from .stats import Stats
 from .store import Store
 
 KEPT_DECISIONS = 1000
+BOUND = ("deferred", "releasing", "holding", "lost")  # what may lie in the queue for a lane, beside held mail
 
 
 class Books:
@@ -91,8 +92,9 @@ class Books:
                 made[name].outstanding[queue_id] = at
         self.lanes = made
         self._load_waiting()
-        moving = "SELECT DISTINCT lane FROM message WHERE state != 'held' AND state = 'deferred'"
-        self.orphans |= {name for (name,) in self.store.execute(moving)} - made.keys()
+        marks = ",".join("?" * len(BOUND))
+        bound = f"SELECT DISTINCT lane FROM message WHERE state != 'held' AND state IN ({marks})"  # noqa: S608
+        self.orphans |= {name for (name,) in self.store.execute(bound, BOUND)} - made.keys()
 
     def _load_waiting(self) -> None:
         waiting = self.store.execute(

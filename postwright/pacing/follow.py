@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
-from .lines import Delivery, identifier_of, parse
+from .lines import SUSPENDED, Delivery, identifier_of, parse
 
 Handle = Callable[[Sequence[Delivery], str], Awaitable[None]]
 
@@ -98,7 +98,8 @@ class Follower:
 
     def _matches(self, lanes: Iterable[str]) -> list[str]:
         """What journalctl takes as: this user, and one of these identifiers."""
-        identifiers = sorted(f"SYSLOG_IDENTIFIER={identifier_of(lane)}" for lane in lanes)
+        names = (SUSPENDED, *map(identifier_of, lanes))
+        identifiers = sorted(f"SYSLOG_IDENTIFIER={name}" for name in names)
         return [f"_UID={pwd.getpwnam(self._user).pw_uid}", *identifiers]
 
     async def _follow(self, lanes: frozenset[str], handle: Handle, cursor: str) -> str:

@@ -76,11 +76,13 @@ class Queue:
             return {"released": _of(ids, done), "gone": self._gone(ids, done, ("hold", "deferred"))}
 
     def hold(self, ids: Sequence[str]) -> dict[str, Any]:
-        """On hold, wherever it was; ``held`` tells of those as well that were on hold already."""
+        """From deferred to hold; ``held`` tells of those as well that were on hold already. Never from active: it may be under way."""
         with self._one_at_a_time:
-            self._postsuper("-h", ids, "placed on hold", "incoming", "active", "deferred")
+            before = self._find(ids, ("hold",))
+            self._postsuper("-h", ids, "placed on hold", "deferred")
             held = self._find(ids, ("hold",))
-            return {"held": _of(ids, held), "gone": [name for name in ids if name not in held]}
+            gone = [name for name in ids if name not in held]
+            return {"held": _of(ids, held), "gone": gone, "before": _of(ids, before)}
 
     def held(self) -> Iterator[dict[str, Any]]:
         """All ids on hold, a thousand at a time: there may be a million. What comes or goes meanwhile may be left out."""

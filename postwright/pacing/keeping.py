@@ -22,11 +22,14 @@ class KeeperError(Exception):
 class Moved(NamedTuple):
     """``done``: moved as asked, in the order asked; ``gone``: they were not where they could be moved from.
 
+    ``before``: of those done by ``hold``, what was on hold already.
+
     What is in neither is not yet complete on disk: ask again later.
     """
 
     done: tuple[str, ...]
     gone: tuple[str, ...]
+    before: tuple[str, ...] = ()
 
 
 class Keeper:
@@ -48,7 +51,7 @@ class Keeper:
         return await self._move("requeue", "released", ids)
 
     async def hold(self, ids: Sequence[str]) -> Moved:
-        """Put at most ``MOST`` messages on hold."""
+        """Put at most ``MOST`` deferred messages on hold. ``gone``: neither deferred nor on hold, perhaps under way."""
         return await self._move("hold", "held", ids)
 
     async def held(self) -> AsyncIterator[list[str]]:
@@ -78,7 +81,8 @@ class Keeper:
         if not ids:
             return Moved((), ())
         answer = await self._answer({"do": verb, "ids": list(ids)})
-        return Moved(tuple(_texts(answer, key)), tuple(_texts(answer, "gone")))
+        before = tuple(_texts(answer, "before")) if "before" in answer else ()
+        return Moved(tuple(_texts(answer, key)), tuple(_texts(answer, "gone")), before)
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         async for answer in self._answers(request):

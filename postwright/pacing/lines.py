@@ -8,18 +8,19 @@ around it. A reply cut off by the log's limit (2,000 bytes) is taken as far as i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Status = Literal["sent", "deferred", "bounced", "expired"]
 
 _LANE = re.compile(r"postfix/([^/]+)/smtp")
+SUSPENDED = "postfix/error"  # what Postfix puts off untried, its destination being down; no word of the lane
 # Possessive throughout: a line that does not fit is given up at once, not tried in other ways.
 _ADDRESS = r'<(?:[^">]|"(?:[^"\\]|\\.)*+")*+>'
 _LINE = re.compile(
     # A queue id, short or long (postconf(5), enable_long_queue_ids).
     r"(?P<id>[0-9A-Za-z]{4,40}+): "
-    rf"to={_ADDRESS}, (?:orig_to={_ADDRESS}, )?+relay=[^,]*+, (?:conn_use=\d++, )?+"
+    rf"to=(?P<to>{_ADDRESS}), (?:orig_to={_ADDRESS}, )?+relay=[^,]*+, (?:conn_use=\d++, )?+"
     r"delay=[\d.e+]++, delays=[\d./e+]++, dsn=(?P<dsn>\d\.\d{1,3}\.\d{1,3}), "
     r"status=(?P<status>sent|deferred|bounced|expired|SOFTBOUNCE) \((?P<text>.*)",
     re.DOTALL,
@@ -28,7 +29,7 @@ _LINE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """``dsn`` is an enhanced status code (RFC 3463), ``text`` the receiver's reply or why there was none, ``at`` epoch seconds."""
+    """``lane``: "" if Postfix tried nothing. ``dsn`` is an enhanced status code (RFC 3463), ``text`` the receiver's reply or why there was none, ``at`` epoch seconds."""
 
     lane: str
     queue_id: str
@@ -36,6 +37,7 @@ class Delivery:
     dsn: str
     text: str
     at: float
+    domain: str = field(default="", compare=False)  # of the recipient
 
 
 def lane_of(identifier: str) -> str | None:
@@ -51,8 +53,9 @@ def identifier_of(lane: str) -> str:
 
 def parse(identifier: str, message: str, at: float) -> Delivery | None:
     """The delivery a line tells of, or None if it tells of none. With soft_bounce a bounce is a deferral, as Postfix has it."""
-    lane, found = lane_of(identifier), _LINE.match(message)
+    lane, found = "" if identifier == SUSPENDED else lane_of(identifier), _LINE.match(message)
     if lane is None or found is None:
         return None
     status = "deferred" if found["status"] == "SOFTBOUNCE" else found["status"]
-    return Delivery(lane, found["id"], status, found["dsn"], found["text"].removesuffix(")"), at)  # type: ignore[arg-type]
+    domain = found["to"][1:-1].rpartition("@")[2].lower()
+    return Delivery(lane, found["id"], status, found["dsn"], found["text"].removesuffix(")"), at, domain)  # type: ignore[arg-type]

@@ -55,11 +55,12 @@ class Mail(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """A message that we had Postfix take in anew: its former place, what it may do, whether its token is taken."""
+    """A message that we had Postfix take in anew: its former place, what it may do, whether its token is taken, and where."""
 
     place: int
     forced: str
     paid: int
+    lane: str
 
 
 class Pacer:
@@ -192,7 +193,7 @@ class Pacer:
             return None
         store.begin()
         store.execute("DELETE FROM expected WHERE id = ?", found[:1])
-        return Expected(*found[1:4])
+        return Expected(*found[1:5])
 
     def _decided(self, mail: Mail, lanes: list[LaneState], expected: Expected | None, now: float) -> bytes:
         books, config = self.books, self.books.config
@@ -212,8 +213,11 @@ class Pacer:
             return None
         if expected.forced == "relay":
             return Decision("relay", None)
+        if expected.paid:  # by the lane that was paid for, or it waits there: elsewhere it would go beyond the budget
+            lane = next((it for it in asked.lanes if it.name == expected.lane), None)
+            return Decision("pass" if lane.free(asked.now) >= 1 else "hold", lane) if lane else None
         lane = beyond(asked)
-        return Decision("pass", lane, bypassed=not expected.paid) if lane else None
+        return Decision("pass", lane, bypassed=True) if lane else None
 
     def _done(
         self,
@@ -225,7 +229,8 @@ class Pacer:
         now: float,
     ) -> bytes:
         """Book the decision and give its answer."""
-        lane, paid = decision.lane, expected.paid if expected else 0
+        lane = decision.lane
+        paid = expected.paid if expected and lane and lane.name == expected.lane else 0
         where = (lane.name if lane else "", budget.name if budget else "", stream.name if stream else "")
         if lane is None:
             self._row(mail, where, "relayed", 0, expected)

@@ -74,7 +74,7 @@ async def _counted(log: Log, since: float) -> tuple[Counter[str], set[str]]:
     """Messages by lane with a result since then, each once, and their ids."""
     found: dict[str, str] = {}
     async for deliveries in log.past(since):
-        found |= {it.queue_id: it.lane for it in deliveries}
+        found |= {it.queue_id: it.lane for it in deliveries if it.lane}
     return Counter(found.values()), set(found)
 
 

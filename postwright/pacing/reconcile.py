@@ -22,8 +22,10 @@ from .listing import CHUNK, Listing
 from .rows import Row
 
 INTERVAL = 60.0  # seconds at least between two looks at all that is held
+LONGEST = 600.0  # and at most: meanwhile nobody sees what was taken in while no agent answered
 SHARE = 20  # looking takes at most one part in so many of the time
 LATE = 60.0  # seconds until a message without a result is asked for
+LEFT = (None, "passed", "relayed", "deferred", "kept")  # what no row of ours keeps on hold
 KNOWN_FOREIGN = 100_000
 _DIGITS = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"  # of long queue ids, base 52
 
@@ -53,7 +55,7 @@ class Reconciliation:
         while True:
             started = time.monotonic()
             await self.once()
-            await self._gate_for(max(INTERVAL, SHARE * (time.monotonic() - started)))
+            await self._gate_for(min(LONGEST, max(INTERVAL, SHARE * (time.monotonic() - started))))
 
     async def _gate_for(self, seconds: float) -> None:
         """Wait, and meanwhile let what the agent never saw go to the gate, at a bounded rate."""
@@ -103,6 +105,12 @@ class Reconciliation:
             states = rows.states(self._books, ids[0], last)
             gone = [it for it in found if states[it.queue_id] == "held" and it.at < before and it.queue_id not in there]
             back = [it for it in found if states[it.queue_id] in ("lost", "holding") and it.queue_id in there]
+            if gone:
+                # Some may have come on hold since the listing: what is in the queue is not gone.
+                queued = await self._keeper.queued([row.queue_id for row in gone])
+                states = rows.states(self._books, ids[0], last)
+                gone = [it for it in gone if it.queue_id not in queued and states.get(it.queue_id) == "held"]
+                back = [it for it in back if states.get(it.queue_id) in ("lost", "holding")]
             self._dropped(gone)
             self._put_back(back)
             if (gone or back) and not self._books.store.commit():
@@ -134,21 +142,41 @@ class Reconciliation:
         unknown: set[str] = set()
         for ids in on_hold.chunks():
             known = rows.known(self._books, ids)
-            unknown |= set(ids) - known
+            # What was told to leave lies here if our answer came too late, or because a person wants it here.
+            unknown |= {it for it in ids if known.get(it) in LEFT}
             await asyncio.sleep(0)
         self.foreign &= unknown
         asked = sorted((unknown - self.foreign), key=arrival)[:KNOWN_FOREIGN]
         gate: list[str] = []
         for start in range(0, len(asked), 200):
             filters = await self._keeper.filters(asked[start : start + 200])
-            gate += [it for it, name in filters.items() if name == self._books.config.gate_filter]
+            found = [it for it, name in filters.items() if name == self._books.config.gate_filter]
+            self._unheard(found)
+            gate += found
             self._adopt({it: name for it, name in filters.items() if name != self._books.config.gate_filter})
         self._gate = sorted(gate, key=arrival)
         self.unknown_held = len(self.foreign)
 
+    def _unheard(self, ids: Sequence[str]) -> None:
+        """Our answer came too late, and Postfix did what it does without an agent: the token, if any, was not used."""
+        marks = ",".join("?" * len(ids))
+        where = f"queue_id IN ({marks}) AND state IN ('passed', 'relayed')"
+        statement = f"SELECT queue_id, lane FROM message WHERE {where}"  # noqa: S608 - only marks
+        for queue_id, name in self._books.store.execute(statement, ids).fetchall():
+            if lane := self._books.lanes.get(name):
+                self._refund(lane, [queue_id])
+            rows.delete(self._books, [queue_id])
+        self._books.store.commit()
+
     def _adopt(self, found: dict[str, str]) -> None:
-        """Held by a person, or by the proof port: left alone. Only if the database was lost, what has a lane is ours."""
-        ours = [it for it, name in found.items() if self.adopting and name.removesuffix(":") in self._books.lanes]
+        """Held by a person, or by the proof port: left alone. Only if the database was lost, what has a lane is ours.
+
+        What has a row was released since the listing, or a person put it on hold after it had left.
+        """
+        known = rows.known(self._books, list(found))
+        found = {it: name for it, name in found.items() if known.get(it) in LEFT}
+        lanes = self._books.lanes if self.adopting else {}
+        ours = [it for it, name in found.items() if it not in known and name.removesuffix(":") in lanes]
         self.foreign |= found.keys() - set(ours)
         if not ours:
             return
@@ -183,7 +211,9 @@ class Reconciliation:
             "DELETE FROM message WHERE state != 'held' AND state = 'relayed' AND at < ?", (time.time() - 3600,)
         )
         limit = time.time() - self._books.config.queue_lifetime - 86_400
-        store.execute("DELETE FROM message WHERE state != 'held' AND state = 'deferred' AND at < ?", (limit,))
+        store.execute(
+            "DELETE FROM message WHERE state != 'held' AND state IN ('deferred', 'kept') AND at < ?", (limit,)
+        )
         store.commit()
         for lane in list(self._books.lanes.values()):
             before = time.time() - LATE
@@ -198,7 +228,7 @@ class Reconciliation:
             return
         logged = set()
         async for deliveries in self._log.past(min(missing.values()) - 60):
-            logged |= {it.queue_id for it in deliveries} & missing.keys()
+            logged |= {it.queue_id for it in deliveries if it.lane} & missing.keys()
         present = self._books.lanes.get(lane.name)
         if present is None or self._books.store.stale:
             return

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from . import rows
 from .accounts import Account, LaneState
-from .books import Books
+from .books import BOUND, Books
 from .config import Stream
 from .decide import may_go
 from .keeping import KeeperError
@@ -32,6 +32,8 @@ class Moved(Protocol):
     def done(self) -> Sequence[str]: ...
     @property
     def gone(self) -> Sequence[str]: ...
+    @property
+    def before(self) -> Sequence[str]: ...
 
 
 class Keeper(Protocol):
@@ -218,11 +220,17 @@ class Release:
         return False
 
     async def _hold(self, found: Sequence[Row]) -> None:
-        rows.set_state(self._books, [row.queue_id for row in found], "holding")
+        ids = [row.queue_id for row in found]
+        before = rows.known(self._books, ids)
+        rows.set_state(self._books, ids, "holding")
         if not self._books.store.commit():
             return
-        moved = await self._keeper.hold([row.queue_id for row in found])
-        done, gone = set(moved.done), set(moved.gone)
+        moved = await self._keeper.hold(ids)
+        there = {it for it, state in rows.known(self._books, ids).items() if state == "holding"}  # others had a result
+        # What a person had put on hold, that person lets go; what was begun before a crash is ours.
+        kept = {it for it in there & set(moved.before) if before[it] == "deferred"}
+        done, gone = there & set(moved.done) - kept, there & set(moved.gone)
+        rows.set_state(self._books, kept, "kept", "holding")
         rows.set_state(self._books, done, "held", "holding")
         rows.set_state(self._books, gone, "passed", "holding")
         for row in found:
@@ -236,7 +244,7 @@ class Release:
         """Mail of lanes that are no longer in the configuration goes through the gate, which finds it another."""
         for name in list(self._books.orphans):
             found = rows.select(self._books, "state = 'held' AND lane = ? ORDER BY budget, paid, place", (name,), BATCH)
-            found += rows.moving(self._books, ["deferred"], name, BATCH - len(found))
+            found += rows.moving(self._books, BOUND, name, BATCH - len(found))
             await self.requeue([row._replace(paid=0) for row in found], "")
             if not found:
                 self._books.orphans.discard(name)

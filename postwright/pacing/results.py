@@ -9,14 +9,19 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
-from . import reactions
+from . import reactions, rows
 from .accounts import LaneState
 from .books import Books
 from .lines import Delivery
+from .providers import OTHER, UNKNOWN
 from .replies import Rule, matched
+from .rule import Effect
 from .stats import Result, result_of
+
+SEVERAL = 3  # domains behind "other", at least, that must say the same before all of its mail is held back
 
 
 class Known(NamedTuple):
@@ -34,6 +39,7 @@ class Results:
 
     def __init__(self, books: Books, commit: Callable[[], bool], adopt: Callable[[LaneState, str], None]) -> None:
         self._books, self._commit, self._adopt = books, commit, adopt
+        self._said: dict[tuple[str, str], dict[str, float]] = {}  # (lane, rule) -> domain -> when
         self.seen_at = 0.0  # when the follower last told us something, epoch seconds
 
     async def handle(self, deliveries: Sequence[Delivery], cursor: str) -> None:
@@ -64,6 +70,9 @@ class Results:
 
     def one(self, delivery: Delivery) -> None:
         """Count one delivery, and let its lane react to the reply."""
+        if not delivery.lane:
+            self._untried(delivery)
+            return
         lane = self._books.lanes.get(delivery.lane)
         if lane is None:
             self._gone(delivery)
@@ -73,10 +82,23 @@ class Results:
             rule = matched(lane.lane.provider.name, delivery.dsn, delivery.text)
         self._counted(lane, delivery, result_of(delivery, rule))
         if rule and rule.effect:
-            self._react(lane, rule)
+            self._answered(lane, rule, rule.effect, delivery.domain)
         elif delivery.status == "sent" and lane.reaction.mode != "normal":
             connections = lane.lane.provider.connections
             self._books.react(lane, reactions.on_success(lane.reaction, self._books.now(), connections))
+
+    def _untried(self, delivery: Delivery) -> None:
+        """Postfix put it off, or gave it up, by itself: no attempt, but it is under way no more."""
+        queue_id = delivery.queue_id
+        lane = next((it for it in self._books.lanes.values() if queue_id in it.outstanding), None)
+        if lane is None:
+            return
+        known = None if queue_id in lane.rowless else self._row(queue_id)
+        lane.back(queue_id)
+        if delivery.status == "deferred":
+            self._deferred(lane, queue_id, "", known)
+        elif known:
+            rows.delete(self._books, [queue_id])
 
     def _gone(self, delivery: Delivery) -> None:
         """A lane that is no longer in the configuration delivered what it still had."""
@@ -125,13 +147,15 @@ class Results:
         day, _, result = known.seen.partition(":") if known else ("", "", "")
         return result if day == str(self._books.day) else None  # type: ignore[return-value]
 
-    def _deferred(self, lane: LaneState, queue_id: str, result: Result, known: Known | None) -> None:
+    def _deferred(self, lane: LaneState, queue_id: str, result: Result | Literal[""], known: Known | None) -> None:
         """Remember where it lies: if the lane is closed it is put on hold, so that it does not knock again and again."""
-        store, seen = self._books.store, f"{self._books.day}:{result}"
+        store, seen = self._books.store, f"{self._books.day}:{result}" if result else (known.seen if known else "")
         store.begin()
         if known:
+            # An attempt that had begun before it was held says nothing of where it lies: reconcile.py looks.
+            state = "lost" if known.state in ("held", "holding") else "deferred"
             store.execute(
-                "UPDATE message SET state = 'deferred', paid = 1, seen = ? WHERE queue_id = ?", (seen, queue_id)
+                "UPDATE message SET state = ?, paid = 1, seen = ? WHERE queue_id = ?", (state, seen, queue_id)
             )
             return
         books = self._books
@@ -141,6 +165,25 @@ class Results:
             (queue_id, lane.name, books.place, time.time(), seen),
         )
         books.place += 1
+
+    def _answered(self, lane: LaneState, rule: Rule, effect: Effect, domain: str) -> None:
+        """React, if enough was said: behind "other" stand thousands of domains, and none of them speaks for the rest."""
+        if lane.lane.provider.name not in (OTHER, UNKNOWN):
+            self._react(lane, rule)
+        elif self._said_by_several(lane, rule.id, effect, domain):
+            self._react(lane, replace(rule, effect=replace(effect, hits=1)))
+
+    def _said_by_several(self, lane: LaneState, rule: str, effect: Effect, domain: str) -> bool:
+        """Whether as many domains say so as the rule wants hits, and at least three. Then all is counted anew."""
+        now = self._books.now()
+        said = self._said.setdefault((lane.name, rule), {})
+        said[domain] = now
+        for old in [it for it, at in said.items() if now - at >= effect.within]:
+            del said[old]
+        several = len(said) >= max(SEVERAL, effect.hits)
+        if several:
+            said.clear()
+        return several
 
     def _react(self, lane: LaneState, rule: Rule) -> None:
         """Do what the rule says, at all lanes of the provider if it says so."""

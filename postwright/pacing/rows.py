@@ -44,10 +44,11 @@ def states(books: Books, first: str, last: str) -> dict[str, str]:
     return dict(books.store.execute(statement, (first, last)).fetchall())
 
 
-def known(books: Books, ids: Sequence[str]) -> set[str]:
-    """Which of these ids have a row."""
+def known(books: Books, ids: Sequence[str]) -> dict[str, str]:
+    """The states of those of these messages that have a row."""
     marks = ",".join("?" * len(ids))
-    return {it for (it,) in books.store.execute(f"SELECT queue_id FROM message WHERE queue_id IN ({marks})", ids)}  # noqa: S608
+    statement = f"SELECT queue_id, state FROM message WHERE queue_id IN ({marks})"  # noqa: S608 - only marks
+    return dict(books.store.execute(statement, ids).fetchall())
 
 
 def next_held(books: Books, lane: str, budgets: Iterable[str], limit: int) -> list[Row]:

@@ -1,7 +1,7 @@
 """Replies that many receivers give, for what no rule of the provider itself knows; the first that fits counts.
 
-Data only. Behind "other" stand thousands of small domains: one of them must not stop mail to all the rest, so a rule
-here wants several hits, and words about one mailbox or about the receiver's own trouble never slow a lane.
+Data only. Behind "other" stand thousands of small domains: one of them must not stop mail to all the rest, so several must
+say the same (results.py), and words about one mailbox or about the receiver's own trouble never slow a lane.
 """
 
 from __future__ import annotations

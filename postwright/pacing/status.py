@@ -113,8 +113,8 @@ def _next_of_lane(lane: LaneState, now: float) -> str:
         return "stopped until a person says resume"
     if not reaction.open:
         return f"opens at {_clock(reaction.until)}" if reaction.until else "paused until a person says resume"
-    if lane.account.limited and lane.held == 0 and lane.account.room(now) >= 1 and lane.free(now) < 1:
-        return "waits for results of what is under way"
+    if lane.account.room(now) >= 1 and lane.free(now) < 1:
+        return "waits for results of what is under way, or for its rate"
     return _next(lane.account, lane.held, now)
 
 

@@ -24,7 +24,7 @@ CREATE TABLE message(
   key BLOB, seen TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE INDEX held ON message(lane, budget, paid, place) WHERE state = 'held';
 CREATE INDEX streams ON message(stream, lane, at) WHERE state = 'held' AND stream != '';
-CREATE INDEX moving ON message(state, at) WHERE state != 'held';
+CREATE INDEX moving ON message(state, lane, place) WHERE state != 'held';
 CREATE TABLE standing(account TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE reaction(account TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE stats(account TEXT, day INTEGER, json TEXT NOT NULL, PRIMARY KEY(account, day)) WITHOUT ROWID;

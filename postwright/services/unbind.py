@@ -78,7 +78,8 @@ def held(database: Path) -> set[str]:
             if suffix == "" or Path(f"{database}{suffix}").exists():
                 shutil.copyfile(f"{database}{suffix}", f"{folder}/copy{suffix}")
         with closing(sqlite3.connect(f"{folder}/copy")) as copy:
-            return {queue_id for (queue_id,) in copy.execute("SELECT queue_id FROM message WHERE state = 'held'")}
+            ours = "SELECT queue_id FROM message WHERE state NOT IN ('passed', 'deferred', 'kept', 'relayed')"
+            return {queue_id for (queue_id,) in copy.execute(ours)}
 
 
 def freed(there: set[str], *, asked: bool) -> bool:

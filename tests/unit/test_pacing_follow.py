@@ -292,6 +292,14 @@ def test_the_past_is_read_from_a_time_on_and_only_of_the_lanes(journal):
     assert found[0].at == 1301
 
 
+def test_what_postfix_put_off_without_an_attempt_is_read_with_the_lanes(journal):
+    journal.add(1)
+    journal.add(1, SYSLOG_IDENTIFIER="postfix/error")
+
+    assert [it.lane for it in asyncio.run(follower().history(0))] == [LANE, ""]
+    assert ids(asyncio.run(followed(follower(), journal.cursor(0), 2))) == expected(journal, 1, 2)
+
+
 def test_a_past_that_cannot_be_read_to_its_end_is_an_error_not_a_shorter_past(journal):
     journal.add(3)
     (journal.folder / "broken").touch()

@@ -141,11 +141,20 @@ def test_requeued_is_what_is_held_or_deferred_and_never_what_is_being_sent(queue
     assert log(spool) == ["public pickup W"]
 
 
-def test_holding_tells_what_is_on_hold_afterwards(queue, spool):
+def test_holding_tells_what_is_on_hold_afterwards_and_what_was_before(queue, spool):
     put(spool, "hold", ONE)
     put(spool, "deferred", TWO)
 
-    assert queue.hold([ONE, TWO, THREE]) == {"held": [ONE, TWO], "gone": [THREE]}
+    assert queue.hold([ONE, TWO, THREE]) == {"held": [ONE, TWO], "gone": [THREE], "before": [ONE]}
+
+
+def test_what_is_being_sent_is_not_put_on_hold(queue, spool):
+    put(spool, "active", ONE)
+    put(spool, "incoming", TWO)
+    put(spool, "deferred", THREE)
+
+    assert queue.hold([ONE, TWO, THREE]) == {"held": [THREE], "gone": [ONE, TWO], "before": []}
+    assert (there(spool, "active"), there(spool, "incoming")) == ({ONE}, {TWO})
 
 
 def test_postsuper_failing_is_an_answer_and_nothing_is_said_to_be_moved(queue, spool):

@@ -62,6 +62,14 @@ def test_what_was_moved_and_what_was_gone_is_told_apart(path, verb, key):
     )
 
 
+def test_what_was_on_hold_already_is_told_apart_too(path):
+    answer = json.dumps({"held": [ONE, TWO], "gone": [], "before": [TWO]}).encode() + b"\n"
+
+    moved, _ = told(path, answer, lambda keeper: keeper.hold([ONE, TWO]))
+
+    assert moved == Moved((ONE, TWO), (), (TWO,))
+
+
 def test_a_listing_is_read_to_its_end(path):
     answer = f'{{"ids":["{ONE}"]}}\n{{"ids":["{TWO}"]}}\n{{"end":2}}\n'.encode()
 

@@ -79,6 +79,21 @@ def test_what_no_lane_logged_is_none(identifier):
     assert lane_of(identifier) is None
 
 
+def test_what_postfix_put_off_without_an_attempt_is_told_as_of_no_lane():
+    message = line(
+        relay="relay=none, delay=0.03, delays=0.02/0.01/0/0, ", dsn="4.4.1", status="deferred", text="refused"
+    )
+
+    assert parse("postfix/error", message, 7.5) == Delivery("", "4jXTpn62qqz5s", "deferred", "4.4.1", "refused", 7.5)
+
+
+@pytest.mark.parametrize(("to", "domain"), [
+    ("r@D.Test", "d.test"), ('"a@b>, c"@d.test', "d.test"), ("r@[192.0.2.1]", "[192.0.2.1]"), ("root", "root"), ("", ""),
+])  # fmt: skip
+def test_the_recipients_domain_is_told(to, domain):
+    assert parse(IDENTIFIER, line(to=to), 0).domain == domain
+
+
 def test_a_lane_and_its_identifier_lead_to_each_other():
     assert identifier_of(LANE) == IDENTIFIER
     assert lane_of(IDENTIFIER) == LANE

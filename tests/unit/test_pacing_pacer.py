@@ -252,3 +252,33 @@ def test_a_lane_that_was_warm_stays_so_under_a_longer_plan_only_if_it_reached_it
     world.store.commit()
     world.books.reconfigure(config(plans={"small": plan([1])}))
     assert not world.lane.account.limited
+
+
+@pytest.mark.parametrize(("stages", "changes", "day"), [
+    ([50, 100, 1000, 5000], {}, 50), ([10, 80, 80, 90, 5000], {}, 80), ([500, 1000, 5000, 9000], {}, 500), ([10, 20], {}, 20),
+    ([10, 20, 40, 79, 81], {"overrides": {"google": 0.5}}, 40), ([1, 2, 3, 4, 5, 6], {"unit": "hour"}, 72),
+])  # fmt: skip
+def test_another_plan_goes_on_with_the_volume_and_not_with_the_stages_number(tmp_path, stages, changes, day):
+    plans = {"small": plan([10, 20, 40, 80, 160]), "next": plan(stages) | changes}
+    world = World(tmp_path, config(plans=plans))
+    world.lane.account.stand(world.lane.account.standing.__class__(stage=3))
+    world.books.keep_standing(world.lane.account)
+    world.store.commit()
+
+    world = world.again(config(plans=plans, addresses=[address(plan="next")]))
+
+    account = world.lane.account
+    assert account.plan.capacity(account.standing.stage, "google") == day
+    world.books.keep_standing(account)
+    world.store.commit()
+    assert world.again().lane.account.standing == account.standing
+
+
+def test_an_address_that_has_behind_it_one_plan_is_not_limited_by_another(tmp_path):
+    plans = {"small": plan([1, 2]), "next": plan([1, 2, 3, 4, 5])}
+    world = World(tmp_path, config(plans=plans))
+    world.lane.account.stand(world.lane.account.standing.__class__(stage=2))
+    world.books.keep_standing(world.lane.account)
+    world.store.commit()
+    world.books.reconfigure(config(plans=plans, addresses=[address(plan="next")]))
+    assert not world.lane.account.limited

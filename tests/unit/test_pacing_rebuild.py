@@ -40,6 +40,12 @@ def test_what_the_log_shows_was_spent_counts(tmp_path):
     assert world.again().lane.account.day == 2
 
 
+def test_what_postfix_put_off_untried_neither_counts_nor_hides_an_attempt(tmp_path):
+    put_off = [delivery(it, NOON + 2, lane="", status="deferred") for it in ("AAAA", "BBBB")]
+    world = rebuilt(tmp_path, Journal([delivery("AAAA", NOON + 1, status="deferred"), *put_off]))
+    assert (world.lane.account.hour, world.lane.account.day) == (1, 1)
+
+
 def test_what_the_log_does_not_reach_back_to_counts_as_spent(tmp_path):
     world = rebuilt(tmp_path, Journal([], oldest=NOON - 60))
     assert (world.lane.account.hour, world.lane.account.day) == (0, 10)

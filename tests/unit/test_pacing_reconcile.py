@@ -6,8 +6,12 @@ import time
 import pytest
 from pacing_tools import HOLD, PASS, V4, Journal, Queue, QueueKeeper, World, config
 
+from postwright.pacing import reconcile
 from postwright.pacing.lines import Delivery
+from postwright.pacing.reactions import Reaction
 from postwright.pacing.reconcile import Reconciliation, arrival
+from postwright.pacing.release import Release
+from postwright.pacing.results import Results
 
 LANE, GATE = f"{V4}-google", "gate:[127.0.0.1]:10026"
 BUDGET = 3
@@ -73,6 +77,14 @@ def test_a_message_whose_result_was_logged_and_never_told_has_spent_its_token(sc
     assert (scene.world.lane.account.day, scene.world.lane.outstanding, scene.states()) == (1, {}, {})
 
 
+def test_a_message_that_postfix_only_put_off_untried_and_then_lost_gives_its_token_back(scene):
+    scene.ask("AAAA")
+    scene.journal.deliveries = [Delivery("", "AAAA", "deferred", "4.4.1", "refused", time.time())]
+    scene.later(601)
+    scene.once()
+    assert (scene.world.lane.account.day, scene.world.lane.outstanding, scene.states()) == (0, {}, {})
+
+
 def test_no_token_comes_back_for_what_left_before_the_host_was_booted(scene):
     """What the log said last before a crash may be lost with it."""
     scene.ask("AAAA")
@@ -119,6 +131,38 @@ def test_held_mail_that_is_no_longer_on_hold_is_forgotten_after_two_minutes(scen
     assert (scene.world.lane.held, scene.states()["EEEE"], "DDDD" in scene.states()) == (1, "held", False)
 
 
+def test_mail_put_on_hold_while_the_hold_queue_is_listed_is_not_forgotten(scene):
+    scene.ask("AAAA")
+    scene.world.store.execute("UPDATE message SET state = 'deferred'")
+    scene.world.lane.back("AAAA")
+    scene.later(1000)
+    scene.queue.other = {"AAAA": f"{LANE}:"}
+    scene.world.lane.reaction = Reaction("paused")
+
+    async def listing():
+        yield sorted(scene.queue.hold)
+        await Release(scene.world.books, scene.made._keeper, scene.world.pacer.spend).once()
+
+    scene.made._keeper.held = listing
+    scene.once()
+
+    assert (list(scene.queue.hold), scene.states(), scene.world.lane.held) == (["AAAA"], {"AAAA": "held"}, 1)
+
+
+@pytest.mark.parametrize("state", ["held", "holding"])
+def test_mail_whose_attempt_ended_after_it_was_put_on_hold_is_found_there(scene, state):
+    scene.ask("AAAA")
+    scene.world.store.execute("UPDATE message SET state = ?", (state,))
+    scene.world.books.load()
+    scene.queue.hold = {"AAAA": f"{LANE}:"}
+    results = Results(scene.world.books, scene.world.store.commit, lambda *_: None)
+    asyncio.run(results.handle([delivery("AAAA", status="deferred")], "c"))
+
+    scene.once()
+
+    assert (scene.states(), scene.world.lane.held, scene.world.lane.account.day) == ({"AAAA": "held"}, 1, 1)
+
+
 @pytest.mark.parametrize("state", ["lost", "holding"])
 def test_mail_that_we_left_on_hold_with_its_token_is_released_without_a_new_one(scene, state):
     scene.ask("AAAA")
@@ -130,7 +174,16 @@ def test_mail_that_we_left_on_hold_with_its_token_is_released_without_a_new_one(
     assert (row, scene.world.lane.held, scene.world.lane.outstanding) == ((1,), 1, {})
 
 
-@pytest.mark.parametrize("state", ["passed", "deferred"])
+@pytest.mark.parametrize("state", ["deferred", "kept"])
+def test_deferred_mail_that_a_person_put_on_hold_is_counted_as_such(scene, state):
+    scene.ask("AAAA")
+    scene.world.store.execute("UPDATE message SET state = ?", (state,))
+    scene.queue.hold = {"AAAA": f"{LANE}:"}
+    scene.once()
+    assert (scene.states(), scene.world.lane.held, scene.made.unknown_held) == ({"AAAA": state}, 0, 1)
+
+
+@pytest.mark.parametrize("state", ["passed", "deferred", "kept"])
 def test_mail_that_had_left_and_that_a_person_put_on_hold_is_left_alone(scene, state):
     scene.ask("AAAA")
     scene.world.store.execute("UPDATE message SET state = ?", (state,))
@@ -165,6 +218,94 @@ def test_mail_taken_in_without_an_agent_goes_to_the_gate_in_order(scene):
     asyncio.run(scene.made.to_gate())
     assert scene.queue.events == [("release", tuple(ids)), ("requeue", (old,))]
     assert (scene.made.unknown_held, list(scene.queue.hold)) == (1, ["PERS"])
+
+
+def test_mail_held_because_our_answer_came_too_late_goes_to_the_gate_and_its_token_comes_back(scene):
+    assert scene.ask("AAAA", "BBBB") == [PASS] * 2
+    scene.queue.hold, scene.queue.other = {"AAAA": GATE}, {"BBBB": ""}
+
+    scene.once()
+    asyncio.run(scene.made.to_gate())
+
+    assert (scene.queue.events[0], scene.states()) == (("release", ("AAAA",)), {"BBBB": "passed"})
+    assert (scene.world.lane.account.day, list(scene.world.lane.outstanding)) == (1, ["BBBB"])
+    assert scene.world.again().lane.account.day == 1
+
+
+def test_an_answer_that_came_too_late_does_not_keep_a_recovering_lane_shut(scene):
+    scene.world.lane.reaction = Reaction("recovering", in_flight=1)
+    assert scene.ask("AAAA", "BBBB") == [PASS, HOLD]
+    scene.queue.hold = {"AAAA": GATE, "BBBB": f"{LANE}:"}
+    scene.once()
+    assert scene.world.lane.free(scene.world.books.now()) == 1
+
+
+def test_mail_for_the_relay_that_was_answered_too_late_goes_to_the_gate(tmp_path):
+    stream = {"name": "alerts", "senders": ["@al.test"], "users": [], "when_full": "overflow", "after": 0}
+    scene = Scene(tmp_path, streams=[stream], relay="relay-out:x")
+    scene.ask("AAAA", "BBBB", "CCCC")
+    assert scene.world.ask(queue_id="DDDD", sender="a@al.test") == "FILTER relay-out:x"
+    scene.queue.hold, scene.queue.other = {"DDDD": GATE}, dict.fromkeys(("AAAA", "BBBB", "CCCC"), "")
+    scene.once()
+    asyncio.run(scene.made.to_gate())
+    assert (scene.queue.events[0], "DDDD" in scene.states()) == (("release", ("DDDD",)), False)
+    assert scene.world.lane.account.day == BUDGET
+
+
+def meanwhile(scene, work):
+    """Have something happen while the keeper looks up filters."""
+    filters = scene.made._keeper.filters
+
+    async def looked_up(ids):
+        found = await filters(ids)
+        work()
+        return found
+
+    scene.made._keeper.filters = looked_up
+
+
+def test_what_is_answered_late_and_held_while_it_is_looked_up_stays_counted_as_held(scene):
+    scene.ask("AAAA", "BBBB", "CCCC")
+    scene.queue.hold = {"DDDD": GATE}
+    meanwhile(scene, lambda: scene.ask("DDDD"))
+    scene.once()
+    assert (scene.states()["DDDD"], scene.world.lane.held) == ("held", 1)
+
+
+def test_after_a_lost_database_what_was_released_during_the_first_look_is_not_taken_over_twice(scene):
+    scene.ask("AAAA")
+    scene.queue.hold = {"AAAA": f"{LANE}:"}
+    scene.made.adopting = True
+    scene.once()
+    assert (scene.states(), scene.world.lane.held, scene.made.adopting) == ({"AAAA": "passed"}, 0, False)
+    scene.queue.hold = {}
+    scene.once()
+    assert scene.made.unknown_held == 0
+
+
+def test_the_next_look_is_never_put_off_by_more_than_the_longest_pause(scene, monkeypatch):
+    monkeypatch.setattr(reconcile, "SHARE", 1e12)
+    monkeypatch.setattr(reconcile, "INTERVAL", 0.0)
+    monkeypatch.setattr(reconcile, "LONGEST", 0.01)
+    scene.queue.hold = {"PERS": ""}
+    held = scene.made._keeper.held
+    looks = []
+
+    def counted():
+        looks.append(held)
+        return held()
+
+    scene.made._keeper.held = counted
+
+    async def life():
+        task = asyncio.create_task(scene.made.run())
+        end = time.monotonic() + 10
+        while len(looks) < 2 and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        task.cancel()
+
+    asyncio.run(life())
+    assert len(looks) >= 2
 
 
 def test_after_a_lost_database_held_mail_with_a_lane_is_taken_over_in_order(scene):

@@ -7,8 +7,10 @@ import pytest
 from pacing_tools import HOLD, PASS, V4, Queue, QueueKeeper, World, address, config, plan
 
 from postwright.pacing import release as release_module
+from postwright.pacing.lines import Delivery
 from postwright.pacing.reactions import Reaction
 from postwright.pacing.release import Release
+from postwright.pacing.results import Results
 
 BUDGET = 3
 LANE = f"{V4}-google"
@@ -241,6 +243,22 @@ def test_mail_held_for_an_address_that_is_gone_goes_through_the_gate_to_another(
     assert yard.world.books.orphans == set()
 
 
+@pytest.mark.parametrize("state", ["releasing", "holding", "lost", "deferred"])
+def test_what_was_being_moved_for_an_address_that_is_gone_goes_through_the_gate_too(yard, state):
+    ids = yard.submit(1)
+    yard.world.store.execute("UPDATE message SET state = ?", (state,))
+    yard.world.store.commit()
+    yard.queue.hold, yard.queue.other = {ids[0]: LANE}, {}
+    yard = yard.crash(config(addresses=[address("192.0.2.99", "v4-192-0-2-99")]))
+
+    yard.once()
+
+    assert (yard.queue.events, yard.queue.hold) == ([("requeue", tuple(ids))], {})
+    assert yard.world.ask(queue_id="NEWA", **GATE) == "FILTER v4-192-0-2-99-google:"
+    yard.once()
+    assert (yard.world.books.orphans, yard.state(ids[0])) == (set(), None)
+
+
 @pytest.mark.parametrize("mode", ["suspended", "stopped", "paused"])
 def test_a_closed_lane_releases_nothing_and_opens_in_order(yard, mode):
     ids = yard.submit(5)
@@ -277,6 +295,29 @@ def test_deferred_mail_of_a_closed_lane_waits_on_hold_and_then_leaves_first_with
     assert yard.released == [*ids[:2], *ids[3:]]
 
 
+def test_deferred_mail_that_a_person_put_on_hold_stays_there_when_its_lane_opens_again(yard):
+    ids = yard.submit(2)
+    defer(yard, ids)
+    yard.queue.hold[ids[0]] = yard.queue.other.pop(ids[0])
+    yard.lane.reaction = Reaction(mode="suspended")
+    yard.once()
+    assert [yard.state(it) for it in ids] == ["kept", "held"]
+    yard.lane.reaction = Reaction()
+    yard.once()
+    assert yard.released == ids[1:]
+
+
+def test_what_a_crash_left_on_hold_before_that_was_written_down_is_released(yard):
+    ids = yard.submit(1)
+    yard.world.store.execute("UPDATE message SET state = 'holding'")
+    yard.queue.hold[ids[0]] = yard.queue.other.pop(ids[0])
+    yard.lane.reaction = Reaction(mode="suspended")
+    yard.once()
+    yard.lane.reaction = Reaction()
+    yard.once()
+    assert yard.released == ids
+
+
 def test_paid_mail_that_grew_old_on_hold_takes_no_second_token_at_the_gate(yard):
     ids = yard.submit(3)
     defer(yard, ids[:1])
@@ -287,6 +328,47 @@ def test_paid_mail_that_grew_old_on_hold_takes_no_second_token_at_the_gate(yard)
     yard.once()
     assert yard.queue.events[-1] == ("requeue", (ids[0],))
     assert (yard.world.ask(queue_id="NEWA", **GATE), yard.lane.account.day) == (PASS, BUDGET)
+
+
+OTHER = "v4-192-0-2-11-google"
+TWO = {"addresses": [address(), address("192.0.2.11", "v4-192-0-2-11")]}
+
+
+@pytest.fixture
+def paid(tmp_path):
+    """Of two addresses the first has paid for a message that grew old and was taken in anew; the second has more left."""
+    yard = Yard(tmp_path, config(**TWO))
+    ids = yard.submit(3)
+    defer(yard, ids[:1])
+    yard.lane.reaction = Reaction(mode="suspended")
+    yard.once()
+    yard.lane.reaction = Reaction()
+    age(yard, 432_000)
+    yard.once()
+    assert yard.queue.events[-1] == ("requeue", (ids[0],))
+    assert (yard.lane.account.day, yard.world.books.lanes[OTHER].account.day) == (2, 1)
+    return yard
+
+
+def test_paid_mail_taken_in_anew_leaves_by_the_address_that_paid(paid):
+    assert paid.world.ask(queue_id="NEWA", **GATE) == PASS
+    assert (paid.lane.account.day, paid.world.books.lanes[OTHER].account.day) == (2, 1)
+
+
+def test_paid_mail_taken_in_anew_waits_for_the_address_that_paid(paid):
+    paid.lane.reaction = Reaction(mode="suspended")
+    assert paid.world.ask(queue_id="NEWA", **GATE) == HOLD
+    paid.queue.hold["NEWA"] = HOLD
+    paid.lane.reaction = Reaction()
+    paid.once()
+    assert paid.released == ["NEWA"]
+    assert (paid.lane.account.day, paid.world.books.lanes[OTHER].account.day) == (2, 1)
+
+
+def test_paid_mail_taken_in_anew_is_paid_again_where_it_leaves_if_the_address_that_paid_is_gone(paid):
+    yard = paid.crash(config(addresses=TWO["addresses"][1:]))
+    assert yard.world.ask(queue_id="NEWA", **GATE) == f"FILTER {OTHER}:"
+    assert yard.world.books.lanes[OTHER].account.day == 2
 
 
 STREAMS = [
@@ -373,6 +455,27 @@ def test_a_result_that_comes_while_others_are_still_released_is_kept(yard):
     yard.release._keeper.release = slow
     yard.once()
     assert yard.state(ids[3]) == "deferred"
+
+
+@pytest.mark.parametrize("status", ["sent", "deferred"])
+def test_a_message_that_had_a_result_while_it_was_put_on_hold_is_not_counted_as_waiting(yard, status):
+    ids = yard.submit(1)
+    defer(yard, ids)
+    yard.lane.reaction = Reaction(mode="suspended")
+    hold = yard.release._keeper.hold
+    results = Results(yard.world.books, yard.world.store.commit, lambda *_: None)
+
+    async def slow(them):
+        moved = await hold(them)
+        await results.handle([Delivery(LANE, ids[0], status, "2.0.0", "", 0.0)], "c")
+        return moved
+
+    yard.release._keeper.hold = slow
+    yard.once()
+    yard.lane.reaction = Reaction()
+
+    assert (yard.state(ids[0]), yard.lane.held) == (None if status == "sent" else "lost", 0)
+    assert yard.world.ask(queue_id="NEWA") == PASS
 
 
 def test_mail_is_not_released_beyond_the_budget_when_memory_was_loaded_anew_meanwhile(yard):

@@ -7,6 +7,7 @@ from pacing_tools import HOLD, PASS, V4, World, address, config, plan, provider
 
 from postwright.pacing import results as results_module
 from postwright.pacing.lines import Delivery
+from postwright.pacing.reactions import Reaction
 from postwright.pacing.rebuild import Latecomers
 from postwright.pacing.replies import RULES
 from postwright.pacing.results import Results
@@ -126,6 +127,53 @@ def test_a_reaction_of_provider_scope_closes_all_lanes_to_it(tmp_path, monkeypat
     assert modes == {LANE: "stopped", "v4-192-0-2-11-google": "stopped"}
 
 
+def of_domain(domain, rule, lane):
+    return Delivery(lane, "AAAA", "deferred", "4.7.1", f"host mx said: {rule.sample}", 0.0, domain)
+
+
+ANYBODYS = [it for it in RULES if it.provider is None and it.effect]
+
+
+@pytest.mark.parametrize("name", ["other", "unknown"])
+@pytest.mark.parametrize("rule", ANYBODYS, ids=lambda it: it.id)
+def test_no_two_domains_slow_mail_to_all_the_others_behind_their_class(log, name, rule):
+    lane = f"{V4}-{name}"
+    for _ in range(20):
+        log.tell(of_domain("a.test", rule, lane), of_domain("b.test", rule, lane))
+    assert log.world.books.lanes[lane].reaction.mode == "normal"
+
+
+@pytest.mark.parametrize("name", ["other", "unknown"])
+@pytest.mark.parametrize("rule", ANYBODYS, ids=lambda it: it.id)
+def test_as_many_domains_as_a_rule_wants_hits_and_at_least_three_are_believed(log, name, rule):
+    lane, enough = f"{V4}-{name}", max(3, rule.effect.hits)
+    log.tell(*(of_domain(f"d{number}.test", rule, lane) for number in range(enough - 1)))
+    assert log.world.books.lanes[lane].reaction.mode == "normal"
+    log.tell(of_domain("last.test", rule, lane))
+    assert log.world.books.lanes[lane].reaction.mode in {"slow", "suspended", "stopped"}
+
+
+def test_what_domains_said_long_ago_or_what_was_reacted_to_does_not_count_again(log):
+    lane, rule = f"{V4}-other", next(it for it in ANYBODYS if it.effect.do == "slow")
+    log.tell(*(of_domain(f"d{number}.test", rule, lane) for number in range(max(3, rule.effect.hits) - 1)))
+    log.world.hands.pass_(rule.effect.within)
+    log.tell(of_domain("late.test", rule, lane))
+    assert log.world.books.lanes[lane].reaction.mode == "normal"
+
+    log.tell(*(of_domain(f"d{number}.test", rule, lane) for number in range(max(3, rule.effect.hits) - 1)))
+    assert log.world.books.lanes[lane].reaction.mode == "slow"
+    log.world.books.lanes[lane].reaction = Reaction()
+    log.tell(of_domain("late.test", rule, lane))
+    assert log.world.books.lanes[lane].reaction.mode == "normal"
+
+
+def test_a_recovery_does_not_fail_by_what_one_domain_behind_other_says(log):
+    lane, rule = f"{V4}-other", ANYBODYS[0]
+    log.world.books.lanes[lane].reaction = Reaction("recovering", in_flight=1)
+    log.tell(of_domain("a.test", rule, lane))
+    assert log.world.books.lanes[lane].reaction.mode == "recovering"
+
+
 def test_a_recovering_lane_widens_with_its_successes(log):
     log.world.lane.reaction = log.world.lane.reaction.__class__("recovering", in_flight=1)
     for number in range(200):
@@ -184,6 +232,40 @@ def test_a_deferred_message_of_a_warm_lane_is_remembered(tmp_path):
     assert (log.state("AAAA"), log.world.lane.outstanding, log.unknown) == ("deferred", {}, [])
     log.tell(sent("AAAA"))
     assert (log.state("AAAA"), log.stats) == (None, {"attempted": 1, "delivered": 1})
+
+
+def untried(queue_id, status="deferred"):
+    """As Postfix's retry service logs what it puts off because its destination is down."""
+    return late(queue_id, "connect to mx[192.0.2.1]:25: Connection refused", "4.4.1", status, lane="")
+
+
+@pytest.mark.parametrize("plan_name", ["small", None])
+def test_mail_that_postfix_puts_off_untried_is_no_longer_under_way_and_no_attempt(tmp_path, plan_name):
+    log = Log(tmp_path, config(addresses=[address(plan=plan_name)], outstanding=2))
+    assert [log.world.ask(queue_id=it) for it in ("AAAA", "BBBB", "CCCC")] == [PASS, PASS, HOLD]
+
+    log.tell(untried("AAAA"), untried("BBBB"), untried("ELSE"))
+
+    assert log.world.lane.free(log.world.books.now()) == 2
+    assert (log.stats, [log.state(it) for it in ("AAAA", "BBBB", "ELSE")]) == ({}, ["deferred", "deferred", None])
+    log = Log(None, world=log.world.again())
+    log.tell(sent("AAAA"))
+    assert (log.world.lane.outstanding, log.unknown) == ({}, [])
+    assert (log.stats, log.state("AAAA")) == ({"attempted": 1, "delivered": 1}, None)
+
+
+def test_mail_put_off_untried_keeps_its_result_of_the_day(log):
+    log.world.ask(queue_id="AAAA")
+    log.tell(late("AAAA"))
+    log.world.lane.leave("AAAA", 0, 0)
+    log.tell(untried("AAAA"), sent("AAAA"))
+    assert log.stats == {"attempted": 1, "delivered": 1}
+
+
+def test_mail_that_postfix_gives_up_untried_is_forgotten(log):
+    log.world.ask(queue_id="AAAA")
+    log.tell(untried("AAAA", "expired"))
+    assert (log.stats, log.state("AAAA"), log.world.lane.outstanding) == ({}, None, {})
 
 
 def test_messages_nobody_knew_count_once_after_a_lost_database(tmp_path):

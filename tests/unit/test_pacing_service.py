@@ -393,7 +393,7 @@ def test_what_the_agent_holds_is_read_without_a_trace_even_after_a_crash(tmp_pat
 
 
 def test_what_the_agent_was_moving_when_it_ended_is_its_own_on_hold(tmp_path):
-    ours, left = ("held", "releasing", "holding", "lost", "requeuing"), ("passed", "deferred", "relayed")
+    ours, left = ("held", "releasing", "holding", "lost", "requeuing"), ("passed", "deferred", "kept", "relayed")
     with sqlite3.connect(tmp_path / "pacing.db") as database:
         database.execute("CREATE TABLE message(queue_id TEXT, state TEXT)")
         database.executemany("INSERT INTO message VALUES(?, ?)", [(it, it) for it in (*ours, *left)])

@@ -127,3 +127,10 @@ def test_metrics_are_handed_out_over_http(world):
 ])  # fmt: skip
 def test_other_requests_get_nothing(world, request_, answer):
     assert ask(world, request_)[: len(answer) or None] == answer
+
+
+def test_a_lane_whose_mail_waits_for_results_does_not_claim_that_it_leaves_now(tmp_path):
+    world = World(tmp_path, config(addresses=[address(plan=None)], outstanding=1))
+    world.ask(queue_id="AAAA")
+    world.ask(queue_id="BBBB")
+    assert (lane(world)["held"], lane(world)["next"]) == (1, "waits for results of what is under way, or for its rate")

@@ -155,3 +155,9 @@ def test_a_sound_database_is_kept(path):
     store.close()
     store = Store(path)
     assert (store.fresh, store.set_aside, store.meta("cursor"), store.meta("none", "x")) == (False, None, "c", "x")
+
+
+def test_what_moves_is_found_by_its_lane_without_reading_the_rest(path):
+    plan = "EXPLAIN QUERY PLAN SELECT 1 FROM message WHERE state != 'held' AND state IN ('deferred', 'holding') AND lane = 'a'"
+    (found,) = Store(path).execute(plan).fetchall()
+    assert "moving (state=? AND lane=?)" in found[3]
