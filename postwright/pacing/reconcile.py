@@ -48,6 +48,7 @@ class Reconciliation:
         self.adopting = bool(books.store.meta("adopting"))
         self.foreign: set[str] = set()
         self.unknown_held = 0
+        self._left: set[str] = set()
         self._gate: list[str] = []
 
     async def run(self) -> None:
@@ -146,6 +147,7 @@ class Reconciliation:
             unknown |= {it for it in ids if known.get(it) in LEFT}
             await asyncio.sleep(0)
         self.foreign &= unknown
+        self._left.clear()
         asked = sorted((unknown - self.foreign), key=arrival)[:KNOWN_FOREIGN]
         gate: list[str] = []
         for start in range(0, len(asked), 200):
@@ -155,7 +157,8 @@ class Reconciliation:
             gate += found
             self._adopt({it: name for it, name in filters.items() if name != self._books.config.gate_filter})
         self._gate = sorted(gate, key=arrival)
-        self.unknown_held = len(self.foreign)
+        # What had left when it was listed may just have been released; if a person holds it, the next look tells.
+        self.unknown_held = len(self.foreign - self._left)
 
     def _unheard(self, ids: Sequence[str]) -> None:
         """Our answer came too late, and Postfix did what it does without an agent: the token, if any, was not used."""
@@ -175,6 +178,7 @@ class Reconciliation:
         """
         known = rows.known(self._books, list(found))
         found = {it: name for it, name in found.items() if known.get(it) in LEFT}
+        self._left |= {it for it in found if known.get(it) in ("passed", "relayed")}
         lanes = self._books.lanes if self.adopting else {}
         ours = [it for it, name in found.items() if it not in known and name.removesuffix(":") in lanes]
         self.foreign |= found.keys() - set(ours)

@@ -278,9 +278,17 @@ def test_after_a_lost_database_what_was_released_during_the_first_look_is_not_ta
     scene.made.adopting = True
     scene.once()
     assert (scene.states(), scene.world.lane.held, scene.made.adopting) == ({"AAAA": "passed"}, 0, False)
-    scene.queue.hold = {}
+    assert scene.made.unknown_held == 0
+
+
+def test_sent_mail_that_lies_on_hold_is_told_when_it_lies_there_at_the_next_look_too(scene):
+    """At the first it may just have been released."""
+    scene.ask("AAAA")
+    scene.queue.hold = {"AAAA": f"{LANE}:"}
     scene.once()
     assert scene.made.unknown_held == 0
+    scene.once()
+    assert scene.made.unknown_held == 1
 
 
 def test_the_next_look_is_never_put_off_by_more_than_the_longest_pause(scene, monkeypatch):
