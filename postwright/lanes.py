@@ -50,10 +50,6 @@ class Paced:
     room: int = GATE_ROOM
     passwords: str = RELAY_PASSWORDS
 
-    @property
-    def holds_when_down(self) -> bool:
-        return self.when_down == _HELD
-
 
 _HELD = "pace_agent_down"
 

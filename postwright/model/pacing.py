@@ -27,6 +27,7 @@ from postwright.model.fields import (
 )
 from postwright.pacing.plans import BUILT_IN, Plan, plan_of
 from postwright.pacing.providers import OTHER, PROVIDERS, UNKNOWN, Provider
+from postwright.pacing.stages import Thresholds
 
 Day = Annotated[date, BeforeValidator(spans.day)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -147,6 +148,9 @@ class Metrics(Strict):
     port: Port = 9725
 
 
+_USUAL = Thresholds()
+
+
 class Judgement(Strict):
     """From which shares of a sending day's mail on a stage is left or lost; ``pacing.stages`` says how.
 
@@ -154,14 +158,14 @@ class Judgement(Strict):
     ``back_bounced``, ``back_complaints``: from there on one stage back. ``sample``: messages, below which nothing is judged.
     """
 
-    used: Share = 0.9
-    delivered: Share = 0.9
-    bounced: Share = 0.03
-    throttled: Share = 0.05
-    complaints: Share = 0.001
-    back_bounced: Share = 0.05
-    back_complaints: Share = 0.003
-    sample: int = Field(default=50, ge=1, le=1_000_000)
+    used: Share = _USUAL.used
+    delivered: Share = _USUAL.delivered
+    bounced: Share = _USUAL.bounced
+    throttled: Share = _USUAL.throttled
+    complaints: Share = _USUAL.complaints
+    back_bounced: Share = _USUAL.back_bounced
+    back_complaints: Share = _USUAL.back_complaints
+    sample: int = Field(default=_USUAL.sample, ge=1, le=1_000_000)
 
     @model_validator(mode="after")
     def _in_order(self) -> Judgement:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -178,10 +177,6 @@ class LaneState:
     @property
     def held(self) -> int:
         return sum(self.waiting.values())
-
-    def before(self, open_budgets: Iterable[str]) -> bool:
-        """Whether mail is held here that one of these domain budgets would let go."""
-        return any(name in self.waiting for name in open_budgets)
 
     def wait(self, now: float) -> float:
         """Seconds a message held now would wait, roughly."""

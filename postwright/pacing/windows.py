@@ -35,11 +35,6 @@ def iso(day: int) -> str:
     return datetime.fromtimestamp(day * DAY, UTC).date().isoformat()
 
 
-def number_of(date: str) -> int:
-    """The number of an ISO date's day."""
-    return int(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp() // DAY)
-
-
 def part_of(limits: Limits, part: int, of: int) -> Limits:
     """Part number ``part`` (from 1) of ``of`` equal parts; the first ones get the remainder, so all together are the whole."""
 
