@@ -83,7 +83,14 @@ def _needed(options: Options, plan: str | None) -> Project | None:
     """The project, unless a built-in plan was named and no inventory."""
     from postwright.pacing.plans import BUILT_IN  # noqa: PLC0415 - loaded when needed, so that --help is quick
 
-    return None if plan in BUILT_IN and options.inventory is None else read(options)
+    if plan in BUILT_IN and options.inventory is None:
+        return None
+    try:
+        return read(options)
+    except UsageError as error:
+        if plan is not None:
+            error.add_note(f"plan {plan!r} would have to stand there; built in are {', '.join(sorted(BUILT_IN))}")
+        raise
 
 
 def _tell_live(options: Options, address: str | None, provider: str | None, volume: int | None) -> int:

@@ -341,6 +341,16 @@ def test_a_built_in_plan_needs_no_inventory(commands, empty):
     assert (status, found["groups"][0]["reached"]["day"]) == (0, 3)
 
 
+def test_a_plan_nobody_knows_is_answered_with_those_that_need_no_inventory(commands, empty):
+    assert list(empty.iterdir()) == []
+    run, _ = commands
+
+    done = run("warmup", "forecast", "--plan", "nosuch")
+
+    assert done.exit_code == 2
+    assert "plan 'nosuch' would have to stand there; built in are conservative, hourly, staged" in done.stderr
+
+
 def test_a_forecast_of_the_inventory_connects_to_nothing(fleet):
     done = fleet.run("warmup", "forecast", "--provider", "google", "--volume", "2000")
 
