@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pyinfra.api import deploy
 
+from postwright.deploys.acme import acme
 from postwright.deploys.base import base
 from postwright.deploys.firewall import firewall
 from postwright.deploys.opendkim import opendkim, opendkim_ed25519
@@ -30,7 +31,10 @@ def mail_host(bundle: Bundle) -> None:
     base(activation=units["base"])
     resolver(activation=units["resolver"])
     firewall(activation=units["firewall"])
-    tls(certificate=CERTIFICATE)
+    if "acme" in units:
+        acme(activation=units["acme"])
+    else:
+        tls(certificate=CERTIFICATE)
     opendkim(activation=units["opendkim"])
     if "opendkim-ed25519" in units:
         opendkim_ed25519(activation=units["opendkim-ed25519"])

@@ -31,7 +31,7 @@ mail_hosts = [
                     ("2001:db8::10", "mx1.example.com"),
                 ],
                 # The full chain, the host's own certificate first, and its key (encrypted with the passphrase of
-                # mail_fleet.keys, or plain with mode 0600).
+                # mail_fleet.keys, or plain with mode 0600). Or "acme": the host gets one itself, see mail_fleet.acme.
                 "tls": {
                     "certificate": "../secrets/mx1.example.com.crt",
                     "key": "../secrets/mx1.example.com.key",
@@ -252,6 +252,16 @@ mail = (
             # },
             # Who may issue certificates for the hosts' names (CAA), besides those that may already.
             # "certificate_authorities": ["letsencrypt.org"],
+            # Who issues certificates for hosts with "tls": "acme"; they renew them by themselves. See docs/tls.md.
+            # "acme": {
+            #     "contact": "ops@example.net",  # for the account
+            #     "directory": "https://acme-v02.api.letsencrypt.org/directory",
+            #     "staging": "https://acme-staging-v02.api.letsencrypt.org/directory",  # tried first; None: not
+            #     "challenge": "dns-01",  # "http-01", the default, needs port 80 from everywhere and no provider
+            #     "provider": "acme",  # one of kind rfc2136; its secret goes to the hosts: let it do _acme-challenge only
+            #     "renew_before": "30d",
+            #     "authority": None,  # a PEM file: the CA of a private ACME server
+            # },
             # Publish the certificates of hosts that take mail, where their zone is signed (TLSA, for DANE).
             "tlsa": True,
             # Marks records as yours at providers that keep comments. Differs between projects that share a zone.

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from postwright import clock, unpaced
+from postwright import clock, material, unpaced
 from postwright.dns.writing import listed
 from postwright.errors import DeployError, PostwrightError
 from postwright.hosts import runner
@@ -159,6 +159,9 @@ def _note(landed: Landed, line: dict[str, Any], step: Callable[[str, str], None]
 
 
 def _make_keys(project: Project, expected: FleetPlan, phase: Phase, terms: Terms) -> None:
+    if hosts := material.hosts_without_key(project):
+        phase(f"making the TLS key of {listed([host.name for host in hosts])}")
+        material.make_tls_keys(project)
     number = sum(step.is_new for step in expected.keys)
     if number:
         phase(f"making {number} DKIM key{'s' if number > 1 else ''}")

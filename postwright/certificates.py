@@ -37,6 +37,14 @@ def first_of(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificates(path.read_bytes())[0]
 
 
+def unreadable(path: Path) -> Iterator[str]:
+    """The problem of a file that should hold an authority's certificate and does not."""
+    try:
+        first_of(path)
+    except (ValueError, OSError) as error:
+        yield f"{path}: not a PEM certificate ({error}); put that of the authority there"
+
+
 def key_digest(certificate: x509.Certificate) -> str:
     """SHA-256 of the DER SubjectPublicKeyInfo in hexadecimal."""
     return sha256(certificate.public_key().public_bytes(*_DER)).hexdigest()

@@ -10,7 +10,6 @@ from postwright.dns import zonefile
 from postwright.dns.kinds import delegation, mta_sts
 from postwright.dns.providers import snippets
 from postwright.dns.records import Record, consents, desired, unmanaged_pointers, zone_for
-from postwright.files import content
 from postwright.inventory import Project
 from postwright.keys.keyring import public_keys
 from postwright.model import Domain, Host, Warmup
@@ -167,7 +166,8 @@ def files(project: Project, host: Host, release: Release) -> tuple[HostFile, ...
     secrets = HostSecrets(
         signing_keys=tuple(SigningKey(it.domain, it.selector, b"", it.algorithm) for it in held if it.signs),
         kept_keys=tuple(SigningKey(it.domain, it.selector, b"", it.algorithm) for it in held if not it.signs),
-        certificate=content(project.path(host.tls.certificate)),
+        certificate=material.certificate_of(project, host),
+        acme_authority=material.acme_authority_of(project, host),
         password_hashes={login.login: "" for login in project.fleet.logins},
     )
     return bundle(Context(project.fleet, host, release, secrets)).files

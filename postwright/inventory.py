@@ -191,9 +191,12 @@ def _missing_files(fleet: Fleet, base: Path) -> Iterator[str]:
 
 def _named_files(fleet: Fleet) -> Iterator[tuple[str, Path]]:
     for host in fleet.hosts:
-        yield f"host {host.name}: mail_host.tls.certificate", host.tls.certificate
-        yield f"host {host.name}: mail_host.tls.key", host.tls.key
+        if files := host.tls_files:
+            yield f"host {host.name}: mail_host.tls.certificate", files.certificate
+            yield f"host {host.name}: mail_host.tls.key", files.key
     for login in fleet.logins:
         yield f"mail_fleet.logins ({login.login}).password_hash", login.password_hash
     if fleet.tls_authorities:
         yield "mail_fleet.tls_authorities", fleet.tls_authorities
+    if fleet.acme and fleet.acme.authority:
+        yield "mail_fleet.acme.authority", fleet.acme.authority

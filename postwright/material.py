@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from postwright import certificates, secret
+from postwright.dns.kinds import tlsa
+from postwright.dns.kinds.caa import unadmitted_issuer
 from postwright.errors import UsageError
 from postwright.files import content
 from postwright.inventory import Project
+from postwright.keys import tls
 from postwright.keys.keyring import Keyring
 from postwright.keys.private import load_private_key, plain, require_strength
 from postwright.keys.signing import Held
@@ -29,11 +32,14 @@ def keyring_of(project: Project) -> Keyring:
 def certificate_digests(project: Project) -> dict[str, str]:
     """Host name → SHA-256 of its certificate's public key in hexadecimal, as TLSA 3 1 1 has it (RFC 7671 §5.1).
 
-    Of hosts that take mail, if the fleet publishes TLSA at all. UsageError with every file that holds no certificate.
+    Of hosts that take mail, if the fleet publishes TLSA at all; ``tlsa.FORESEEN`` where an apply has yet to make the key.
+    UsageError with every file that holds no certificate.
     """
     hosts = [host for host in project.fleet.hosts if project.fleet.tlsa and "mx" in host.roles]
-    paths = {host.name: project.path(host.tls.certificate) for host in hosts}
-    found, problems = {}, []
+    paths = {host.name: project.path(host.tls_files.certificate) for host in hosts if host.tls_files}
+    keyring = keyring_of(project).directory
+    found = {it.name: tls.digest(keyring, it.name) or tlsa.FORESEEN for it in hosts if it.tls_files is None}
+    problems = []
     for name, path in paths.items():
         try:
             found[name] = certificates.key_digest(certificates.first_of(path))
@@ -42,6 +48,18 @@ def certificate_digests(project: Project) -> dict[str, str]:
     if problems:
         raise UsageError("\n".join(dict.fromkeys(problems)))
     return found
+
+
+def hosts_without_key(project: Project) -> list[Host]:
+    """Hosts that are to get a certificate by ACME and have no TLS key yet."""
+    directory = keyring_of(project).directory
+    return [it for it in project.fleet.hosts if it.tls_files is None and not tls.is_made(directory, it.name)]
+
+
+def make_tls_keys(project: Project) -> None:
+    """Make them."""
+    for host in hosts_without_key(project):
+        tls.make(keyring_of(project).directory, host.name, passphrase_of(project))
 
 
 def passphrase_of(project: Project) -> str:
@@ -56,11 +74,33 @@ def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[H
     return HostSecrets(
         signing_keys=tuple(key for it, key in pairs if it.signs),
         kept_keys=tuple(key for it, key in pairs if not it.signs),
-        certificate=content(project.path(host.tls.certificate)),
+        certificate=certificate_of(project, host),
         private_key=_tls_key(project, host, passphrase),
         password_hashes=_password_hashes(project),
         relay_password=_relay_password(project, host),
+        acme_authority=acme_authority_of(project, host),
+        acme_secret=_acme_secret(project, host),
     )
+
+
+def certificate_of(project: Project, host: Host) -> bytes:
+    """The chain the host is to have; empty where it gets its own."""
+    return content(project.path(host.tls_files.certificate)) if host.tls_files else b""
+
+
+def acme_authority_of(project: Project, host: Host) -> bytes:
+    """Who vouches for the ACME server, where that is nobody the system knows."""
+    acme = project.fleet.acme_of(host)
+    return content(project.path(acme.authority)) if acme and acme.authority else b""
+
+
+def _acme_secret(project: Project, host: Host) -> str:
+    """The TSIG secret the host proves its names with, for dns-01."""
+    acme = project.fleet.acme_of(host)
+    if acme is None or acme.provider is None:
+        return ""
+    secrets = project.fleet.providers[acme.provider].secrets
+    return secret.read(secrets["secret"], project.base, f"mail_fleet.providers.{acme.provider}.secret")
 
 
 def _relay_password(project: Project, host: Host) -> str:
@@ -85,7 +125,11 @@ def _signing_key(project: Project, held: Held, passphrase: str) -> SigningKey:
 
 
 def _tls_key(project: Project, host: Host, passphrase: str) -> bytes:
-    return plain(load_private_key(project.path(host.tls.key), passphrase))
+    """A key that is only planned has no content yet."""
+    if host.tls_files:
+        return plain(load_private_key(project.path(host.tls_files.key), passphrase))
+    directory = keyring_of(project).directory
+    return plain(tls.load(directory, host.name, passphrase)) if tls.is_made(directory, host.name) else b""
 
 
 def _password_hashes(project: Project) -> dict[str, str]:
@@ -105,6 +149,7 @@ def require_valid(project: Project) -> None:
         problem for login in project.fleet.logins for problem in _hash_problems(project.path(login.password_hash))
     ]
     found += _secret_problems(project)
+    found += _authority_problems(project)
     if found:
         listed = list(dict.fromkeys(found))
         count = f"{len(listed)} problem{'' if len(listed) == 1 else 's'}"
@@ -114,17 +159,28 @@ def require_valid(project: Project) -> None:
 
 def notes(project: Project) -> list[str]:
     """What is valid but not fit for production yet."""
-    paths = {host.name: project.path(host.tls.certificate) for host in project.fleet.hosts}
+    files = {host.name: host.tls_files for host in project.fleet.hosts}
+    paths = {name: project.path(it.certificate) for name, it in files.items() if it}
     return [
-        f"{path}: self-signed; clients of {name} will refuse it, get one from an authority"
-        for name, path in paths.items()
-        if certificates.is_self_signed(path)
+        *(
+            f"{path}: self-signed; clients of {name} will refuse it, get one from an authority"
+            for name, path in paths.items()
+            if certificates.is_self_signed(path)
+        ),
+        *unadmitted_issuer(project.fleet),
     ]
 
 
 def _certificate_problems(project: Project, host: Host) -> Iterator[str]:
-    certificate, key = project.path(host.tls.certificate), project.path(host.tls.key)
+    if host.tls_files is None:
+        return iter(())
+    certificate, key = project.path(host.tls_files.certificate), project.path(host.tls_files.key)
     return certificates.problems(certificate, key, host.fqdn, lambda: passphrase_of(project))
+
+
+def _authority_problems(project: Project) -> Iterator[str]:
+    if project.fleet.acme and project.fleet.acme.authority:
+        yield from certificates.unreadable(project.path(project.fleet.acme.authority))
 
 
 def _hash_problems(path: Path) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from postwright import artefact, material
 from postwright.dns import caches, nameservers, propagation
 from postwright.dns import publish as service
-from postwright.dns.kinds import delegation
+from postwright.dns.kinds import delegation, tlsa
 from postwright.dns.plan import DnsPlan
 from postwright.dns.providers import ZoneMoved
 from postwright.dns.records import Record, zone_for
@@ -79,6 +79,7 @@ def publish(
     phase("publishing DNS")
     for attempt in range(1, _TRIES + 1):
         plan = dns_plan(project, terms)
+        _require_real(plan)
         _require_agreed(plan, expected)
         FleetPlan((), plan, ()).require_safe(force=terms.force)
         about_to(plan)
@@ -120,6 +121,14 @@ def _await_servers(project: Project, records: Sequence[Record], phase: Phase, ot
         lines = "\n".join(f"  {problem}" for problem in seen.problems)
         raise ProviderError(
             f"not every name server shows the new records after {SECONDS_TO_BE_SEEN} s; {otherwise}\n{lines}"
+        )
+
+
+def _require_real(plan: DnsPlan) -> None:
+    """A plan may foresee the digest of a key that is yet to be made; it is made by now, or nothing is written."""
+    if any(record.rdata == tlsa.record(tlsa.FORESEEN) for zone in plan.zones for record in zone.desired):
+        raise UnsafePlan(
+            "a TLS key is missing in the keyring, so its TLSA record is not known; run `postwright apply` again"
         )
 
 

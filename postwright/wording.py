@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from postwright.model import SecretSource
+from postwright.model import SecretSource, tls
 from postwright.model.zones import KINDS
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.@*-]{1,80}")
@@ -22,8 +22,9 @@ _CONTAINERS = {"model_type", "model_attributes_type", "dict_type", "tuple_type",
 def described(place: str, detail: Mapping[str, Any], keys: Mapping[Any, str]) -> str:
     """``key path: what is wrong; what to do`` for one error of a ValidationError; ``keys`` rename its first step."""
     steps = [keys.get(step, step) if position == 0 else step for position, step in enumerate(detail["loc"])]
-    # Behind a provider's name pydantic puts which kind of provider it took it for.
-    kinds = 1 if place == "mail_fleet.providers" and steps[1:2] and steps[1] in KINDS else 0
+    # Behind a provider's name, and behind "tls", pydantic puts which kind it took it for.
+    choices = KINDS if place == "mail_fleet.providers" else tls.KINDS if steps[:1] == ["tls"] else ()
+    kinds = 1 if steps[1:2] and steps[1] in choices else 0
     path = place + "".join(map(_step, [*steps[:1], *steps[1 + kinds :]]))
     if detail["type"] == "extra_forbidden":
         return f"{path}: unknown key; remove it or mend its spelling (see inventories/example.py)"

@@ -11,12 +11,12 @@ while a DMARC policy or a null MX is swapped in the second, for both demand some
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from postwright.dns.canonical import canonical
-from postwright.dns.kinds import dkim, dmarc
+from postwright.dns.kinds import dkim, dmarc, tlsa
 from postwright.dns.records import Record
 from postwright.dns.seen import holds
 from postwright.errors import UnsafePlan
@@ -90,6 +90,10 @@ class Change:
         exact = dict(zip(live.values, live.ids, strict=True))
         alike = {canonical(self.type, value): found for value, found in exact.items() if value not in self.old}
         return replace(self, ids=tuple(exact.get(value) or alike[canonical(self.type, value)] for value in self.old))
+
+    def made_of(self, foreseen: Collection[str]) -> bool:
+        """Whether it publishes one certificate, of a key that was yet to be made when these values were foreseen."""
+        return self.type == "TLSA" and len(self.gains) == 1 and tlsa.record(tlsa.FORESEEN) in foreseen
 
     @property
     def adds_key(self) -> bool:
@@ -196,7 +200,7 @@ class ZonePlan:
             gains = {value for it in same for value in it.gains}
             losses = {value for it in same for value in it.losses}
             retimed = change.retimed and change.ttl not in {it.ttl for it in same}
-            if retimed or not (change.gains <= gains and change.losses <= losses):
+            if retimed or not (change.losses <= losses and (change.gains <= gains or change.made_of(gains))):
                 yield change
 
     @property

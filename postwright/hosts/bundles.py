@@ -27,6 +27,9 @@ def ready_bundle(project: Project, host: Host, release: Release, passphrase: str
     if unsigned:
         msg = f"host {host.name}: no confirmed DKIM key for {', '.join(unsigned)}; run `postwright apply`, which makes and publishes them"
         raise UsageError(msg)
+    if host in material.hosts_without_key(project):
+        msg = f"host {host.name}: no TLS key in the keyring yet; run `postwright apply`, which makes it"
+        raise UsageError(msg)
     return planned_bundle(project, host, release, passphrase, held)
 
 

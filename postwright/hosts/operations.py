@@ -192,5 +192,14 @@ def certificate(path: str) -> Commands:
         yield StringCommand("openssl", "x509", "-noout", "-enddate", "-checkend", "0", "-in", path)
 
 
+@operation()
+def certified(activation: Activation) -> Commands:
+    """Have a certificate issued if there is none that fits, and see that it is renewed."""
+    if plan.must_restart(_service_state(activation)):
+        yield script("acme", {"timer": activation.unit})
+    else:
+        host.noop("the certificate on disk fits, and its timer runs")
+
+
 def _service_state(activation: Activation) -> dict[str, bool]:
     return dict(look({"services": [plan.service_request(activation)]})["services"][activation.name])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from postwright.services.bundle import Activation, Bundle, drop_in, reload_stamp
+from postwright.services.bundle import Activation, Bundle, drop_in, reload_stamp, unit_file
 from postwright.services.parts import HostFile
 
 Seen = Mapping[str, Any]  # one answer of remote/look.py
@@ -62,8 +62,9 @@ def _titles(activations: Iterable[Activation]) -> tuple[str, ...]:
 
 
 def still_running(bundle: Bundle, seen: Seen) -> list[Activation]:
-    """Services we once set up that are no longer wanted. One somebody else runs here has no drop-in of ours."""
-    ours = (activation for activation in bundle.retired if drop_in(activation) in seen["managed"])
+    """Services we once set up that are no longer wanted. One somebody else runs here has neither a drop-in nor a unit of ours."""
+    marks = {activation: {drop_in(activation), unit_file(activation)} for activation in bundle.retired}
+    ours = (activation for activation in bundle.retired if marks[activation] & set(seen["managed"]))
     states = ((activation, seen["services"][activation.name]) for activation in ours)
     return [activation for activation, state in states if state["active"] or state["enabled"]]
 
@@ -106,7 +107,7 @@ def differing_files(bundle: Bundle, seen: Seen) -> list[HostFile]:
 def obsolete_files(bundle: Bundle, seen: Seen) -> list[str]:
     """Files an earlier apply put there that are no longer part of the description."""
     wanted = {file.path for file in bundle.files}
-    return [path for path in seen["managed"] if path not in wanted]
+    return [path for path in seen["managed"] if path not in wanted and path not in bundle.kept]
 
 
 def lasting_files(bundle: Bundle, seen: Seen) -> list[str]:

@@ -27,6 +27,7 @@ def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float) -> Iter
         yield "systemd is not its PID 1; services could not be supervised"
     yield from _space(system)
     yield from _taken_ports(seen["listeners"])
+    yield from _taken_challenge_port(host, fleet, seen["listeners"])
     yield from _unreachable_sshd(fleet, seen["listeners"])
     if abs(system["clock"] - now) > CLOCK_TOLERANCE:
         yield f"its clock is {system['clock'] - now:+.0f} s off this machine's; set it right, or signatures and TSIG will fail"
@@ -46,6 +47,17 @@ def _taken_ports(listeners: dict[str, list[str]]) -> Iterator[str]:
         programs = listeners.get(port, [])
         if programs and not any(program.startswith("master ") for program in programs):
             yield f"port {port} is taken by {', '.join(programs)}; stop and disable that program, then run again"
+
+
+def _taken_challenge_port(host: Host, fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:
+    """The ACME server comes to port 80; between two renewals nobody listens there."""
+    acme = fleet.acme_of(host)
+    strangers = [program for program in listeners.get("80", []) if not program.startswith("lego ")]
+    if acme and acme.challenge == "http-01" and strangers:
+        yield (
+            f"port 80 is taken by {', '.join(strangers)}, but certificates are proven there; stop and disable that program, "
+            'or say "challenge": "dns-01" in mail_fleet.acme'
+        )
 
 
 def _unreachable_sshd(fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:

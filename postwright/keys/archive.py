@@ -24,6 +24,7 @@ from pathlib import Path
 from postwright import values
 from postwright.errors import KeyringError
 from postwright.files import write_atomically
+from postwright.keys import tls
 from postwright.keys.key import STATES, Key, Keys
 from postwright.keys.keyring import Keyring
 
@@ -31,6 +32,7 @@ MANIFEST = "manifest.json"
 _FORMAT = 1
 _LARGEST = 4 * 1024 * 1024  # octets of one file; a lifecycle file of ten years has some thousands
 _FILE = re.compile(r"lifecycle\.json|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.pem")
+_TLS_FILE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.(pem|pub)")
 
 Files = Mapping[str, bytes]  # domain/file → content
 
@@ -41,6 +43,7 @@ def files(keyring: Keyring, passphrase: str) -> dict[str, bytes]:
     _require_sound(keyring, kept, passphrase)
     paths = [keyring.lifecycle(domain) for domain in keyring.domains()]
     paths += [keyring.pem(domain, key.selector) for domain, key in kept]
+    paths += tls.files(keyring.directory, passphrase)
     return {str(path.relative_to(keyring.directory)): path.read_bytes() for path in sorted(paths)}
 
 
@@ -105,6 +108,8 @@ def _members(packed: bytes) -> dict[str, bytes]:
 
 def _is_ours(name: str) -> bool:
     domain, _, file = name.partition("/")
+    if domain == tls.FOLDER:
+        return bool(_TLS_FILE.fullmatch(file))
     try:
         return name == MANIFEST or (values.host_name(domain) == domain and bool(_FILE.fullmatch(file)))
     except ValueError:
@@ -143,7 +148,14 @@ class Lost:
 
 def lost(disk: Keyring, archived: Keyring) -> tuple[Lost, ...]:
     """What the keyring on disk knows and the archive does not, of the domains the archive has."""
-    return tuple(it for domain in archived.domains() for it in _lost(domain, disk, archived.keys(domain)))
+    dkim = (it for domain in archived.domains() for it in _lost(domain, disk, archived.keys(domain)))
+    return (*dkim, *_lost_tls(disk, archived))
+
+
+def _lost_tls(disk: Keyring, archived: Keyring) -> Iterator[Lost]:
+    for path in sorted((archived.directory / tls.FOLDER).glob("*.pub")):
+        if tls.digest(disk.directory, path.stem) not in {None, tls.digest(archived.directory, path.stem)}:
+            yield Lost(tls.FOLDER, path.stem, "is another key than that of the archive")
 
 
 def _lost(domain: str, disk: Keyring, then: Keys) -> Iterator[Lost]:

@@ -12,7 +12,15 @@ from pathlib import Path
 from postwright.lab import machine
 from postwright.lab.command import run
 from postwright.lab.content import put, put_secret, render
-from postwright.lab.layout import RECEIVER_NAME, RECEIVING_DOMAIN, RESOLVER, SIGNED_ZONES, Layout
+from postwright.lab.layout import (
+    ACME_MANAGEMENT_PORT,
+    ACME_PORT,
+    RECEIVER_NAME,
+    RECEIVING_DOMAIN,
+    RESOLVER,
+    SIGNED_ZONES,
+    Layout,
+)
 from postwright.lab.zones import trust_anchor, zones
 
 
@@ -56,7 +64,19 @@ def _name_server(layout: Layout, root: Path) -> None:
         forwarders=machine.resolvers(),
     )
     put(root / "etc/unbound/unbound.conf", resolver)
+    _certificate_authority(layout, root)
     _within(root, render("prepare-ns.sh.j2", zones=SIGNED_ZONES))
+
+
+def _certificate_authority(layout: Layout, root: Path) -> None:
+    """An ACME server; what it issues with is new at each of its starts."""
+    for kind in ("pem", "key"):
+        put_secret(root / f"etc/pebble/api.{kind}", (layout.vault / f"acme.{kind}").read_bytes())
+    ports = {"port": ACME_PORT, "management": ACME_MANAGEMENT_PORT}
+    put(root / "etc/pebble/pebble.json", render("pebble.json.j2", **ports))
+    put(root / "etc/pebble/root.py", render("pebble-root.py.j2", **ports))
+    put(root / "etc/systemd/system/pebble-root.service", render("pebble-root.service"))
+    put(root / "etc/systemd/system/pebble.service", render("pebble.service.j2", resolver=layout.v4(RESOLVER)))
 
 
 def _receiver(layout: Layout, root: Path) -> None:

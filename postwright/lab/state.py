@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from postwright.errors import LabError
 from postwright.lab import network
 from postwright.lab.content import put, put_secret
-from postwright.lab.layout import RECEIVING_DOMAIN, SENDERS, SENDING_DOMAIN, Layout
+from postwright.lab.layout import ACME_NAME, ACME_PORT, RECEIVING_DOMAIN, SENDERS, SENDING_DOMAIN, Layout
 from postwright.lab.zones import trust_anchor
 
 _COPIED = (
@@ -68,6 +68,7 @@ class Lab(_Value):
     resolver: tuple[str, str]
     trust_anchor: str
     ca_certificate: Path
+    acme_directory: str
     tls: dict[str, Tls]
     submission: Submission
     passphrase_file: Path
@@ -112,6 +113,7 @@ def describe(layout: Layout, hosts: list[str], directory: Path) -> Lab:
         resolver=layout.resolvers,
         trust_anchor=trust_anchor((layout.vault / "zone-test.pem").read_bytes()),
         ca_certificate=directory / "ca.pem",
+        acme_directory=f"https://{ACME_NAME}:{ACME_PORT}/dir",
         tls={host: Tls(certificate=directory / f"{host}.pem", key=directory / f"{host}.key") for host in SENDERS},
         submission=Submission(
             login=f"app@{SENDING_DOMAIN}",

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from postwright.lab import certificates
 from postwright.lab.command import run
 from postwright.lab.content import put_secret
-from postwright.lab.layout import HOSTS, RECEIVER_NAME, SENDERS, SENDING_DOMAIN, SIGNED_ZONES, Layout
+from postwright.lab.layout import ACME_NAME, HOSTS, RECEIVER_NAME, SENDERS, SENDING_DOMAIN, SIGNED_ZONES, Layout
 
 
 def fill(layout: Layout) -> None:
@@ -55,7 +55,7 @@ def _ssh_key(path: Path, comment: str) -> str:
 def _tls(vault: Path) -> None:
     ca = certificates.authority()
     put_secret(vault / "ca.pem", ca.certificate_pem)
-    names = {"receiver": RECEIVER_NAME} | {host: f"{host}.{SENDING_DOMAIN}" for host in SENDERS}
+    names = {"receiver": RECEIVER_NAME, "acme": ACME_NAME} | {host: f"{host}.{SENDING_DOMAIN}" for host in SENDERS}
     for host, name in names.items():
         issued = certificates.issue(ca, name)
         put_secret(vault / f"{host}.pem", issued.certificate_pem)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from dns.rdtypes.ANY.DNSKEY import DNSKEY
 
 from postwright.lab.certificates import tlsa_3_1_1
-from postwright.lab.layout import LAST_BYTE, RECEIVER_NAME, RECEIVING_DOMAIN, SIGNED_ZONES, Layout
+from postwright.lab.layout import ACME_NAME, LAST_BYTE, RECEIVER_NAME, RECEIVING_DOMAIN, SIGNED_ZONES, Layout
 
 _KEY_SIGNING = 257
 _ALGORITHM = dns.dnssec.ECDSAP256SHA256
@@ -37,13 +37,18 @@ def zones(layout: Layout, zone_keys: dict[str, bytes], receiver_certificate: byt
     delegations = [
         line for zone in children for line in (f"{zone}. NS ns.test.", f"{zone}. DS {ds(zone, zone_keys[zone])}")
     ]
-    v4, v6 = layout.addresses("ns")
     return [
-        Zone(test, signed=True, records=(f"ns.test. A {v4}", f"ns.test. AAAA {v6}", *delegations)),
+        Zone(test, signed=True, records=(*_at_name_server(layout), *delegations)),
         *(Zone(child, signed=True) for child in children if child != RECEIVING_DOMAIN),
         Zone(RECEIVING_DOMAIN, signed=True, records=_receiver(layout, receiver_certificate)),
         *_reverse(layout),
     ]
+
+
+def _at_name_server(layout: Layout) -> tuple[str, ...]:
+    """The name server itself, and the ACME server that runs beside it."""
+    v4, v6 = layout.addresses("ns")
+    return tuple(f"{name}. {kind} {ip}" for name in ("ns.test", ACME_NAME) for kind, ip in (("A", v4), ("AAAA", v6)))
 
 
 def _receiver(layout: Layout, certificate: bytes) -> tuple[str, ...]:

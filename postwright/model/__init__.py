@@ -9,11 +9,13 @@ from __future__ import annotations
 from postwright.model.domains import Bimi, Delegated, Dmarc, Domain, MtaSts
 from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.fleet import Fleet, Keys
-from postwright.model.hosts import Address, Host, Ssh, TlsFiles
+from postwright.model.hosts import Address, Host, Ssh
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
+from postwright.model.tls import Acme, TlsFiles
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
 
 __all__ = [
+    "Acme",
     "Address",
     "Bimi",
     "Cloudflare",

@@ -28,6 +28,7 @@ from postwright.model.fields import (
 )
 from postwright.model.hosts import Host
 from postwright.model.pacing import Pacing
+from postwright.model.tls import Acme
 from postwright.model.zones import Provider, Zone
 
 
@@ -104,7 +105,8 @@ class Fleet(Strict):
 
     ``parked``: domains that send and take no mail, and say so. ``deployment``: marks records as ours where a provider keeps
     comments. ``certificate_authorities``: who may issue for the hosts' names (CAA). ``tlsa``: publish the certificates of
-    hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send.
+    hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send. ``acme``: who
+    issues for hosts with ``"tls": "acme"``.
     """
 
     hosts: tuple[Host, ...]
@@ -125,6 +127,7 @@ class Fleet(Strict):
     tlsa: bool = True
     ledger: LocalPath = Path("../dns-ledger")
     tls_authorities: LocalPath | None = None
+    acme: Acme | None = None
 
     def host(self, name: str) -> Host:
         """The host of that inventory name; KeyError if there is none."""
@@ -142,6 +145,10 @@ class Fleet(Strict):
         """Whether a host's mail is paced: an address or a domain of it says warmup, or the fleet says pacing."""
         said = (*(it.warmup for it in host.addresses), *(it.warmup for it in self.domains_of(host)))
         return self.pacing is not None or any(said)
+
+    def acme_of(self, host: Host) -> Acme | None:
+        """Who issues the host's certificate; None where it is files of the operator."""
+        return self.acme if host.tls_files is None else None
 
     def zone_of(self, name: str) -> Zone | None:
         """The zone a name lies in: the longest one that ends it."""

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 from postwright import values
 from postwright.model.fields import Argument, HostName, IPAddress, IPNetwork, LocalPath, NotEmpty, Port, Strict
 from postwright.model.pacing import Warmup
+from postwright.model.tls import Tls, TlsFiles
 
 
 def _address_shorthand(value: Any) -> Any:
@@ -39,13 +40,6 @@ class Address(Strict):
         return "-".join(("v6", *(f"{int(group, 16):x}" for group in self.ip.exploded.split(":"))))
 
 
-class TlsFiles(Strict):
-    """A certificate chain and its key as PEM files on the operator's machine; relative to the inventory."""
-
-    certificate: LocalPath
-    key: LocalPath
-
-
 class Ssh(Strict):
     """How pyinfra and testinfra reach the host; read from pyinfra's own ``ssh_*`` data."""
 
@@ -70,7 +64,7 @@ class Host(Strict):
     name: str
     ssh: Ssh
     addresses: Annotated[tuple[Annotated[Address, BeforeValidator(_address_shorthand)], ...], NotEmpty]
-    tls: TlsFiles
+    tls: Tls
     roles: frozenset[Role] = frozenset({"submission", "mx"})
     trusted_networks: tuple[Annotated[IPNetwork, BeforeValidator(values.trusted_network)], ...] = ()
 
@@ -78,6 +72,16 @@ class Host(Strict):
     def fqdn(self) -> str:
         """``myhostname``: the HELO name of the first address."""
         return self.addresses[0].helo
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its HELO names, each once; the first is ``fqdn``."""
+        return tuple(dict.fromkeys(address.helo for address in self.addresses))
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        """Its certificate and key, unless it gets a certificate by ACME."""
+        return self.tls if isinstance(self.tls, TlsFiles) else None
 
     @property
     def open_on_25(self) -> bool:

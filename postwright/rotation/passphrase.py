@@ -44,7 +44,8 @@ def change(project: Project, new: str) -> list[Path]:
 
 def _tls_keys(project: Project) -> list[Path]:
     """Those that are encrypted; each once, for hosts may share one."""
-    paths = dict.fromkeys(project.path(host.tls.key) for host in project.fleet.hosts)
+    files = (host.tls_files for host in project.fleet.hosts)
+    paths = dict.fromkeys(project.path(it.key) for it in files if it)
     return [path for path in paths if foreign.is_encrypted(content(path))]
 
 

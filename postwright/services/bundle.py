@@ -10,6 +10,8 @@ from postwright.services.parts import Check, Context, HostDirectory, HostFile, S
 
 STAMPS = "/etc/postwright/stamps"
 MANIFEST = "/etc/postwright/files"
+# The kernel has the rules of the one, and a timer is told by systemd itself: look.py says how they are.
+WITHOUT_STAMP = frozenset({"firewall", "acme"})
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Activation:
 class Bundle:
     """Packages, directories, files, checks and units of one host, in the order they are dealt with.
 
-    ``lasting`` are the beginnings of paths that are removed only after everything runs as described.
+    ``lasting`` are the beginnings of paths that are removed only after everything runs as described; ``kept`` are not
+    removed at all, for a service on the host writes them now.
     """
 
     host: str
@@ -45,6 +48,7 @@ class Bundle:
     activations: tuple[Activation, ...]
     retired: tuple[Activation, ...] = ()
     lasting: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def bundle(context: Context) -> Bundle:
@@ -53,7 +57,9 @@ def bundle(context: Context) -> Bundle:
     own = {service.name: service.files(context) for service in wanted}
     activations = tuple(_activation(service, context, own) for service in wanted if service.unit)
     files = [file for service in wanted for file in own[service.name]]
-    files += [file for activation in activations if activation.name != "firewall" for file in _stamp_files(activation)]
+    files += [
+        file for activation in activations if activation.name not in WITHOUT_STAMP for file in _stamp_files(activation)
+    ]
     retired = tuple(_unwanted(service, context) for service in SERVICES if service.unit and service not in wanted)
     return Bundle(
         host=context.host.name,
@@ -64,6 +70,7 @@ def bundle(context: Context) -> Bundle:
         activations=activations,
         retired=retired,
         # Who runs a unit of ours that is to be stopped is told from its drop-in.
+        kept=tuple(path for service in wanted for path in service.kept),
         lasting=(*(path for service in SERVICES for path in service.lasting), *map(drop_in, retired)),
     )
 
@@ -118,6 +125,11 @@ def _stamp_files(activation: Activation) -> tuple[HostFile, ...]:
 def reload_stamp(name: str) -> str:
     """The name of the stamp of what a service has taken up by a reload; remote/common.py says the same."""
     return f"{name}.reload"
+
+
+def unit_file(activation: Activation) -> str:
+    """Where the unit stands if it is one of ours."""
+    return f"/etc/systemd/system/{activation.unit}"
 
 
 def drop_in(activation: Activation) -> str:

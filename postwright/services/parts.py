@@ -72,6 +72,8 @@ class HostSecrets:
     password_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
     kept_keys: tuple[SigningKey, ...] = ()
     relay_password: str = field(default="", repr=False)
+    acme_authority: bytes = b""
+    acme_secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ class Service:
     of those it read is the stamp that restarts and reloads are decided from. ``ready`` is a shell command that
     succeeds when the service answers. ``milter`` is the socket of a milter that reloads some of its files, which it
     does when it is next connected to. ``lasting`` are the beginnings of paths that are removed last, for the service,
-    or who speaks to it, may need them until then.
+    or who speaks to it, may need them until then. ``kept`` are files the service writes itself: whoever had put them there
+    before, they are not removed.
     """
 
     name: str
@@ -122,4 +125,5 @@ class Service:
     ready: str = "true"
     milter: str = ""
     lasting: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     wanted: Callable[[Context], bool] = always

@@ -1,4 +1,4 @@
-"""The host's certificate and key, used by Postfix; it has no daemon of its own."""
+"""The host's certificate and key as files of the operator, used by Postfix; it has no daemon of its own. See also ``acme``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ def _directories(_context: Context) -> tuple[HostDirectory, ...]:
     return (HostDirectory("/etc/postwright/tls"),)
 
 
+def wanted(context: Context) -> bool:
+    return context.host.tls_files is not None
+
+
 # A key that does not belong to the certificate would take TLS away from every session.
 _PAIR = (
     f'test "$(openssl x509 -noout -pubkey -in {CERTIFICATE})" = "$(openssl pkey -pubout -in {KEY})"'
@@ -33,4 +37,5 @@ SERVICE = Service(
     files=_files,
     directories=_directories,
     checks=(Check(_PAIR),),
+    wanted=wanted,
 )

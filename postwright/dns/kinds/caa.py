@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator
+from urllib.parse import urlsplit
 
 from postwright.dns.kinds.names import addresses
 from postwright.dns.record import Record, made
@@ -22,6 +23,25 @@ def records(fleet: Fleet) -> Iterator[Record]:
         if name not in others:
             for authority in fleet.certificate_authorities:
                 yield made(fleet, name, "CAA", f'0 issue "{authority}"', shared=True)
+
+
+# The end of an ACME directory's host name → what its authority calls itself in CAA (RFC 8555 §9.7.6, caaIdentities).
+_ISSUERS = {
+    "letsencrypt.org": "letsencrypt.org",
+    "pki.goog": "pki.goog",
+    "buypass.com": "buypass.com",
+    "zerossl.com": "sectigo.com",
+}
+
+
+def unadmitted_issuer(fleet: Fleet) -> Iterator[str]:
+    """The note that our own CAA records would keep the ACME server's authority from issuing."""
+    said, acme = fleet.certificate_authorities, fleet.acme
+    if acme and said and any(host.tls_files is None for host in fleet.hosts):
+        server = urlsplit(acme.directory).hostname or ""
+        issuer = next((it for end, it in _ISSUERS.items() if server == end or server.endswith(f".{end}")), None)
+        if issuer and issuer not in said:
+            yield f"mail_fleet.certificate_authorities: {issuer} is not among them, so {server} will issue nothing; add it"
 
 
 def admits(values: Collection[str], authority: str) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from postwright.dns.record import Record, made
 from postwright.model import Fleet, Host
 
+FORESEEN = "0" * 64  # stands in a plan for the digest of a key that the apply is to make; it is never published
+
 
 def name(host: Host) -> str:
     """Where senders look a host's certificate up: below the name MX records lead to."""

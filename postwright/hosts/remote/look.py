@@ -107,7 +107,7 @@ def listeners() -> dict[str, list[str]]:
     return {port: sorted(f"{name} (pid {pid})" for name, pid in programs) for port, programs in found.items()}
 
 
-def firewall_state() -> dict[str, bool]:
+def firewall_state(_service: dict[str, Any]) -> dict[str, bool]:
     """The same as ``service_state``; its stamp is of the rules a new connection has confirmed."""
     loaded = run("nft", "list", "table", "inet", "postwright").returncode == 0
     want = digest(ETC / "firewall.nft")
@@ -119,6 +119,23 @@ def firewall_state() -> dict[str, bool]:
         "loaded": True,
         "wanted_here": True,
     }
+
+
+def acme_state(_service: dict[str, Any]) -> dict[str, bool]:
+    """The same; current is a timer systemd has read, and a certificate that serves the host."""
+    timer, unit = unit_state("postwright-acme.timer"), unit_state("postwright-acme.service")
+    read = all(it.get("NeedDaemonReload") != "yes" for it in (timer, unit))
+    return {
+        "active": timer.get("ActiveState") == "active",
+        "enabled": timer.get("UnitFileState") == "enabled",
+        "current": read and run("python3", "-B", str(ETC / "acme/acme.py"), "state").returncode == 0,
+        "loaded": True,
+        "wanted_here": True,
+    }
+
+
+# How those are told that write no stamp.
+STATES: dict[str, Callable[[dict[str, Any]], dict[str, bool]]] = {"firewall": firewall_state, "acme": acme_state}
 
 
 def main(request: dict[str, Any]) -> None:
@@ -142,8 +159,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
             path: file_state(path, show=show) for path, show in {**dict.fromkeys(known, False), **paths}.items()
         }
     result["services"] = {
-        service["name"]: firewall_state() if service["name"] == "firewall" else service_state(service)
-        for service in request.get("services", ())
+        service["name"]: STATES.get(service["name"], service_state)(service) for service in request.get("services", ())
     }
     if path := request.get("certificate"):
         result["certificate"] = run("openssl", "x509", "-noout", "-checkend", "0", "-in", path).returncode == 0

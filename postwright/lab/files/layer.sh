@@ -7,7 +7,7 @@ work=$2
 
 case $3 in
   # The name server and the receiver; each starts only its own services.
-  services) services="knot unbound postfix rspamd" others="knot-dnsutils publicsuffix" ;;
+  services) services="knot unbound postfix rspamd" others="knot-dnsutils pebble publicsuffix" ;;
   # What an apply installs, nothing of it configured: there too services wait until they are.
   installed) services="chrony dovecot opendkim postfix unbound" others="dns-root-data dovecot-core nftables openssl" ;;
 esac

@@ -1,0 +1,1 @@
+"""Certificates by ACME (RFC 8555). ``host`` is the program that keeps one, and runs on the mail host."""
