@@ -169,6 +169,7 @@ def files(project: Project, host: Host, release: Release) -> tuple[HostFile, ...
         kept_keys=tuple(SigningKey(it.domain, it.selector, b"", it.algorithm) for it in held if not it.signs),
         certificate=content(project.path(host.tls.certificate)),
         password_hashes={login.login: "" for login in project.fleet.logins},
+        password_notes=material.password_notes(project),
     )
     return bundle(Context(project.fleet, host, release, secrets)).files
 

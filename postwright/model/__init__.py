@@ -11,6 +11,7 @@ from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.fleet import Fleet, Keys
 from postwright.model.hosts import Address, Host, Ssh, TlsFiles
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
+from postwright.model.users import InventoryLogin, Limits, Login, UserLimits
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
 
 __all__ = [
@@ -25,7 +26,10 @@ __all__ = [
     "Host",
     "IPAddress",
     "IPNetwork",
+    "InventoryLogin",
     "Keys",
+    "Limits",
+    "Login",
     "MtaSts",
     "Octodns",
     "Pacing",
@@ -37,6 +41,7 @@ __all__ = [
     "Stream",
     "Strict",
     "TlsFiles",
+    "UserLimits",
     "Warmup",
     "Zone",
     "Zonefile",

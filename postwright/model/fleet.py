@@ -22,12 +22,12 @@ from postwright.model.fields import (
     NotEmpty,
     Port,
     SecretSource,
-    Sender,
     Server,
     Strict,
 )
 from postwright.model.hosts import Host
 from postwright.model.pacing import Pacing
+from postwright.model.users import Login, UserLimits
 from postwright.model.zones import Provider, Zone
 
 
@@ -53,14 +53,6 @@ class Keys(Strict):
     @property
     def algorithms(self) -> tuple[Literal["rsa", "ed25519"], ...]:
         return ("rsa", "ed25519") if self.algorithm == "rsa+ed25519" else ("rsa",)
-
-
-class Login(Strict):
-    """A client of authenticated submission. The file holds a crypt(3) hash (``openssl passwd -6``), not a password."""
-
-    login: LoginName
-    password_hash: Annotated[LocalPath, AfterValidator(values.hash_path)]
-    senders: Annotated[tuple[Sender, ...], NotEmpty]
 
 
 class Resolver(Strict):
@@ -104,7 +96,8 @@ class Fleet(Strict):
 
     ``parked``: domains that send and take no mail, and say so. ``deployment``: marks records as ours where a provider keeps
     comments. ``certificate_authorities``: who may issue for the hosts' names (CAA). ``tlsa``: publish the certificates of
-    hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send.
+    hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send. ``users``: a file of
+    more logins, kept by `postwright users`; ``logins`` has both, those of the inventory first.
     """
 
     hosts: tuple[Host, ...]
@@ -115,6 +108,8 @@ class Fleet(Strict):
     keys: Keys
     postmaster: EmailAddress
     logins: tuple[Login, ...] = ()
+    users: LocalPath | None = None
+    user_limits: UserLimits = UserLimits()
     resolver: Resolver = Resolver()
     firewall: Firewall = Firewall()
     policies: Policies = Policies()
