@@ -179,6 +179,23 @@ mail = (
                     "senders": ["@example.com"],
                 },
             ],
+            # More logins in a file that `postwright users add` makes and that is fit for Git: in clear but for the password
+            # hashes. What stands in comments may be said of a login in either place. See docs/users.md.
+            # "users": "../users.json",
+            # What each login may send through one host. {"messages_per_hour": 100} in "limits" of a login counts for it
+            # alone, "unlimited" too. "failure": what becomes of mail that nobody can count, "pass" or "defer".
+            # "user_limits": {
+            #     "messages_per_hour": 200,
+            #     "messages_per_day": 2000,
+            #     "recipients_per_hour": 1000,
+            #     "recipients_per_day": 10000,
+            #     "failure": "pass",
+            # },
+            # In a login:
+            #   "limits": {"messages_per_hour": 100}, ...
+            #   "networks": ["192.0.2.0/24"], the only ones it may log in from
+            #   "certificates": ["AB:CD:..."], SHA-256 fingerprints of clients that need no password
+            #   "state": "suspended", may not log in for now
             # The validating resolver on each host asks the Internet from the root, unless forwarders are named.
             "resolver": {"forward_to": [], "trust_anchors": []},
             "firewall": {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import consistency_acme, consistency_dns, consistency_keys, consistency_pacing
+from postwright import consistency_acme, consistency_dns, consistency_keys, consistency_pacing, consistency_users
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -48,7 +48,6 @@ def _repeated_helo_names(fleet: Fleet) -> Iterator[str]:
 def _repeated_names(fleet: Fleet) -> Iterator[str]:
     yield from _repeated("mail_fleet.domains", (domain.name for domain in fleet.domains))
     yield from _repeated("mail_fleet.zones", (zone.name for zone in fleet.zones))
-    yield from _repeated("mail_fleet.logins", (login.login for login in fleet.logins))
     yield from _repeated("mail_fleet.parked", fleet.parked)
     authorities = fleet.certificate_authorities or ()  # None where what was written is no list
     yield from _repeated("mail_fleet.certificate_authorities", authorities)
@@ -102,17 +101,6 @@ def _domains_without_hosts(fleet: Fleet) -> Iterator[str]:
             yield f'{place}.mx: "hosts", but none of its hosts has the role mx; give one the role, or say "keep" or "null"'
 
 
-def _foreign_senders(fleet: Fleet) -> Iterator[str]:
-    ours = {name for domain in fleet.domains for name in (domain.name, domain.return_path)}
-    for position, login in enumerate(fleet.logins):
-        for sender in login.senders:
-            if sender.partition("@")[2] not in ours:
-                yield (
-                    f"mail_fleet.logins[{position}].senders: {sender} is of no domain in mail_fleet.domains; its mail "
-                    "would go unsigned; add the domain, or take the sender away"
-                )
-
-
 def _probe(fleet: Fleet) -> Iterator[str]:
     if fleet.probe is None:
         return
@@ -145,11 +133,11 @@ _CHECKS: dict[Check, set[str]] = {
     _zones_without_provider: {"providers"},
     _domains_without_zone: {"zones"},
     _domains_without_hosts: {"hosts"},
-    _foreign_senders: {"domains"},
     _probe: {"logins", "probe"},
     _postmaster_behind_us: {"postmaster", "domains"},
     **consistency_acme.CHECKS,
     **consistency_dns.CHECKS,
     **consistency_keys.CHECKS,
     **consistency_pacing.CHECKS,
+    **consistency_users.CHECKS,
 }

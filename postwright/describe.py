@@ -169,6 +169,7 @@ def files(project: Project, host: Host, release: Release) -> tuple[HostFile, ...
         certificate=material.certificate_of(project, host),
         acme_authority=material.acme_authority_of(project, host),
         password_hashes={login.login: "" for login in project.fleet.logins},
+        password_notes=material.password_notes(project),
     )
     return bundle(Context(project.fleet, host, release, secrets)).files
 

@@ -1,6 +1,6 @@
 """Turns what a pyinfra inventory says into a Fleet, or into the list of everything that is wrong with it.
 
-Pure but for a look whether files are there: the inventory file itself is executed by pyinfra (``hosts.runner``).
+Pure but for a look whether files are there, and for the user store, whose users are logins like any other: the inventory file itself is executed by pyinfra (``hosts.runner``).
 Two keys are ours: ``mail_host`` on a host and ``mail_fleet`` on a group all mail hosts are in. Other keys are
 pyinfra's or the operator's own and are left alone. Whatever is written there, the answer is a Project or an
 InventoryError.
@@ -17,9 +17,10 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from postwright import consistency
-from postwright.errors import InventoryError
+from postwright.errors import InventoryError, UsageError
 from postwright.files import located
-from postwright.model import Fleet, Host, Ssh
+from postwright.model import Fleet, Host, InventoryLogin, Ssh
+from postwright.users import store
 from postwright.wording import described, one_line
 
 _SEE = "see inventories/example.py"
@@ -27,7 +28,8 @@ _HOST = TypeAdapter(Host)
 _SSH = TypeAdapter(Ssh)
 _HINTS = {name: hint for name, hint in get_type_hints(Fleet, include_extras=True).items() if name in Fleet.model_fields}
 _PARTS = {name: TypeAdapter(hint) for name, hint in _HINTS.items() if name != "hosts"}
-_ITEMS = {name: TypeAdapter(get_args(_HINTS[name])[0]) for name in ("domains", "zones", "logins")}
+_ITEMS = {name: TypeAdapter(get_args(_HINTS[name])[0]) for name in ("domains", "zones")}
+_ITEMS["logins"] = TypeAdapter(InventoryLogin)
 # Stands in for a part that is missing or wrong, so that the cross-checks can look at the rest.
 _EMPTY: dict[str, Any] = {"domains": (), "zones": (), "logins": (), "providers": {}, "parked": ()}
 _SSH_KEYS = {
@@ -88,7 +90,7 @@ def project_of(hosts: Iterable[HostData], inventory: Path, clashes: Iterable[str
     if not mail_hosts:
         found.add("hosts", f"no host has mail_host data; give each mail host its addresses there, {_SEE}")
     valid_hosts = tuple(host for data in mail_hosts if (host := _host(data, found)))
-    fleet = _fleet(_shared_data(mail_hosts, found), valid_hosts, found)
+    fleet = _with_users(_fleet(_shared_data(mail_hosts, found), valid_hosts, found), inventory.parent, found)
     found.problems += consistency.problems(fleet, found.incomplete)
     found.problems += _missing_files(fleet, inventory.parent)
     if found.problems:
@@ -148,6 +150,18 @@ def _fleet(said: Mapping[Any, Any] | None, hosts: tuple[Host, ...], found: _Foun
     return Fleet.model_construct(hosts=hosts, **parts)
 
 
+def _with_users(fleet: Fleet, base: Path, found: _Found) -> Fleet:
+    """The fleet with the users of its store among the logins, behind those of the inventory."""
+    if not fleet.users:
+        return fleet
+    try:
+        stored = store.read(located(base, fleet.users))
+    except UsageError as error:
+        found.add("logins", *str(error).splitlines())
+        return fleet
+    return fleet.model_copy(update={"logins": (*fleet.logins, *(user.as_login for user in stored.users.values()))})
+
+
 def _part(name: str, data: Mapping[Any, Any], found: _Found, *, missing_is_told: bool) -> Any:
     described_as = Fleet.model_fields[name]
     if name not in data and not described_as.is_required():
@@ -195,7 +209,8 @@ def _named_files(fleet: Fleet) -> Iterator[tuple[str, Path]]:
             yield f"host {host.name}: mail_host.tls.certificate", files.certificate
             yield f"host {host.name}: mail_host.tls.key", files.key
     for login in fleet.logins:
-        yield f"mail_fleet.logins ({login.login}).password_hash", login.password_hash
+        if login.password_hash:
+            yield f"mail_fleet.logins ({login.login}).password_hash", login.password_hash
     if fleet.tls_authorities:
         yield "mail_fleet.tls_authorities", fleet.tls_authorities
     if fleet.acme and fleet.acme.authority:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from postwright import certificates, secret
+from postwright import certificates, clock, secret
 from postwright.dns.kinds import tlsa
 from postwright.dns.kinds.caa import unadmitted_issuer
 from postwright.errors import UsageError
@@ -20,6 +20,8 @@ from postwright.keys.private import load_private_key, plain, require_strength
 from postwright.keys.signing import Held
 from postwright.model import Host, SecretSource
 from postwright.services.parts import HostSecrets, SigningKey
+from postwright.users.store import Store
+from postwright.users.store import read as read_store
 
 _RELAY = "mail_fleet.pacing.relay.password"
 
@@ -71,12 +73,15 @@ def passphrase_of(project: Project) -> str:
 def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[Held]) -> HostSecrets:
     """Everything private that one host gets; a key that is only planned has no private half yet."""
     pairs = [(it, _signing_key(project, it, passphrase)) for it in held]
+    hashes = stored_hashes(project, passphrase)
     return HostSecrets(
         signing_keys=tuple(key for it, key in pairs if it.signs),
         kept_keys=tuple(key for it, key in pairs if not it.signs),
         certificate=certificate_of(project, host),
         private_key=_tls_key(project, host, passphrase),
-        password_hashes=_password_hashes(project),
+        password_hashes=_password_hashes(project) | {login: it[0] for login, it in hashes.items() if it},
+        previous_hashes={login: it[1] for login, it in hashes.items() if it[1:]},
+        password_notes=password_notes(project),
         relay_password=_relay_password(project, host),
         acme_authority=acme_authority_of(project, host),
         acme_secret=_acme_secret(project, host),
@@ -133,10 +138,32 @@ def _tls_key(project: Project, host: Host, passphrase: str) -> bytes:
 
 
 def _password_hashes(project: Project) -> dict[str, str]:
+    """Of the inventory's own logins, from their files."""
     return {
         login.login: content(project.path(login.password_hash)).decode(errors="replace").strip()
         for login in project.fleet.logins
+        if login.password_hash and login.state == "active"
     }
+
+
+def store_of(project: Project) -> Store:
+    """The project's user store; UsageError if the inventory names none."""
+    if project.fleet.users is None:
+        raise UsageError(
+            f'{project.inventory}: mail_fleet.users is not there; name the file users are kept in: "users": "../users.json"'
+        )
+    return read_store(project.path(project.fleet.users))
+
+
+def stored_hashes(project: Project, passphrase: str) -> dict[str, list[str]]:
+    """Login → hashes that count now, of the users of the store."""
+    return store_of(project).hashes(passphrase, clock.now()) if project.fleet.users else {}
+
+
+def password_notes(project: Project) -> dict[str, str]:
+    """Login → what may be said aloud of its password, of the users of the store."""
+    users = store_of(project).users.values() if project.fleet.users else ()
+    return {user.login: user.note(clock.now()) for user in users}
 
 
 def require_valid(project: Project) -> None:
@@ -146,7 +173,10 @@ def require_valid(project: Project) -> None:
     """
     found = [problem for host in project.fleet.hosts for problem in _certificate_problems(project, host)]
     found += [
-        problem for login in project.fleet.logins for problem in _hash_problems(project.path(login.password_hash))
+        problem
+        for login in project.fleet.logins
+        if login.password_hash
+        for problem in _hash_problems(project.path(login.password_hash))
     ]
     found += _secret_problems(project)
     found += _authority_problems(project)

@@ -12,6 +12,7 @@ from postwright.model.fleet import Fleet, Keys
 from postwright.model.hosts import Address, Host, Ssh
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
 from postwright.model.tls import Acme, TlsFiles
+from postwright.model.users import InventoryLogin, Limits, Login, UserLimits
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
 
 __all__ = [
@@ -27,7 +28,10 @@ __all__ = [
     "Host",
     "IPAddress",
     "IPNetwork",
+    "InventoryLogin",
     "Keys",
+    "Limits",
+    "Login",
     "MtaSts",
     "Octodns",
     "Pacing",
@@ -39,6 +43,7 @@ __all__ = [
     "Stream",
     "Strict",
     "TlsFiles",
+    "UserLimits",
     "Warmup",
     "Zone",
     "Zonefile",

@@ -22,13 +22,13 @@ from postwright.model.fields import (
     NotEmpty,
     Port,
     SecretSource,
-    Sender,
     Server,
     Strict,
 )
 from postwright.model.hosts import Host
 from postwright.model.pacing import Pacing
 from postwright.model.tls import Acme
+from postwright.model.users import Login, UserLimits
 from postwright.model.zones import Provider, Zone
 
 
@@ -54,14 +54,6 @@ class Keys(Strict):
     @property
     def algorithms(self) -> tuple[Literal["rsa", "ed25519"], ...]:
         return ("rsa", "ed25519") if self.algorithm == "rsa+ed25519" else ("rsa",)
-
-
-class Login(Strict):
-    """A client of authenticated submission. The file holds a crypt(3) hash (``openssl passwd -6``), not a password."""
-
-    login: LoginName
-    password_hash: Annotated[LocalPath, AfterValidator(values.hash_path)]
-    senders: Annotated[tuple[Sender, ...], NotEmpty]
 
 
 class Resolver(Strict):
@@ -106,7 +98,8 @@ class Fleet(Strict):
     ``parked``: domains that send and take no mail, and say so. ``deployment``: marks records as ours where a provider keeps
     comments. ``certificate_authorities``: who may issue for the hosts' names (CAA). ``tlsa``: publish the certificates of
     hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send. ``acme``: who
-    issues for hosts with ``"tls": "acme"``.
+    issues for hosts with ``"tls": "acme"``. ``users``: a file of more logins, kept by `postwright users`; ``logins`` has
+    both, those of the inventory first.
     """
 
     hosts: tuple[Host, ...]
@@ -117,6 +110,8 @@ class Fleet(Strict):
     keys: Keys
     postmaster: EmailAddress
     logins: tuple[Login, ...] = ()
+    users: LocalPath | None = None
+    user_limits: UserLimits = UserLimits()
     resolver: Resolver = Resolver()
     firewall: Firewall = Firewall()
     policies: Policies = Policies()

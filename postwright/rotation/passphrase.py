@@ -1,4 +1,4 @@
-"""Changes the passphrase of a project: of its keyring, and of the TLS keys that are encrypted with it.
+"""Changes the passphrase of a project: of its keyring, its user store, and the TLS keys that are encrypted with it.
 
 TLS keys are encrypted anew rather than refused: an apply opens them with the very same passphrase, so to leave them would stop
 every apply after it.
@@ -15,6 +15,7 @@ from postwright.inventory import Project
 from postwright.keys import foreign, rekey
 from postwright.keys.private import require_strength
 from postwright.model import SecretSource
+from postwright.users import store
 
 _PURPOSE = "the new passphrase"
 
@@ -35,7 +36,12 @@ def new_passphrase(project: Project, file: Path | None, variable: str | None) ->
 def change(project: Project, new: str) -> list[Path]:
     """Encrypt everything anew, then replace the file the old passphrase is in; returns the keys written."""
     keys = rekey.pems(material.keyring_of(project).directory)
-    written = rekey.rekey([*keys, *_tls_keys(project)], material.passphrase_of(project), new)
+    old = material.passphrase_of(project)
+    users = store.resealed(material.store_of(project), old, new) if project.fleet.users else None
+    written = rekey.rekey([*keys, *_tls_keys(project)], old, new)
+    if users:
+        store.write(users)
+        written.append(users.path)
     source = project.fleet.keys.passphrase
     if source.file:
         write_atomically(project.path(source.file).resolve(), f"{new}\n".encode(), 0o600)

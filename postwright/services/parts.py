@@ -64,12 +64,15 @@ class HostSecrets:
     """What rendering a host needs besides the fleet; read from keyring and files by ``material``.
 
     ``kept_keys`` lie on the host and are in no table: a return to one of them needs no transfer of a key.
+    ``previous_hashes`` count beside ``password_hashes`` for a while; ``password_notes`` say in clear how old each is.
     """
 
     signing_keys: tuple[SigningKey, ...] = ()
     certificate: bytes = b""
     private_key: bytes = field(default=b"", repr=False)
     password_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    previous_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    password_notes: Mapping[str, str] = field(default_factory=dict)
     kept_keys: tuple[SigningKey, ...] = ()
     relay_password: str = field(default="", repr=False)
     acme_authority: bytes = b""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from postwright.lanes import UNBIND, paced
 from postwright.model import Domain
 from postwright.render import template
-from postwright.services import opendkim, submission, tls
-from postwright.services.parts import Check, Context, HostFile, Release, Service
+from postwright.services import limits, opendkim, submission, tls
+from postwright.services.parts import Check, Context, HostFile, Release, Service, TakenUp
 
 ETC = "/etc/postfix"
 PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing with, and holds them
@@ -24,10 +24,19 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "proof_port": PROOF_PORT,
         "milters": opendkim.milters(context),
         "pacing": paced(context.fleet, context.host),
+        "limits": limits.when_down(context.fleet) if limits.wanted(context) else "",
     }
     names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
-    made = (HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values)) for name in names)
+    made = (
+        HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values), taken_up=_taken_up(context, name))
+        for name in names
+    )
     return (*made, *_paced_unit(context))
+
+
+def _taken_up(context: Context, name: str) -> TakenUp:
+    """Where users come and go by commands, who may send as whom is taken up without turning anybody away."""
+    return "reload" if name == "senders" and context.fleet.users else "start"
 
 
 def _paced_unit(context: Context) -> tuple[HostFile, ...]:

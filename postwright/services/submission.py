@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
+from postwright.model import Fleet, Host, Login
 from postwright.render import template
 from postwright.services.parts import Check, Context, HostFile, Service
 
 PASSWORDS = "/etc/dovecot/submission.passwd"
+PREVIOUS = "/etc/dovecot/submission-previous.passwd"
+LOGINS = "/etc/postwright/logins"
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
+    """Dovecot looks at its password files at every login, so a change of users restarts nothing."""
     if not wanted(context):
         return ()
-    passwords = "".join(
-        f"{login}:{_scheme(value)}\n" for login, value in sorted(context.secrets.password_hashes.items())
-    )
+    previous = PREVIOUS if context.fleet.users else ""
     name = "submission/dovecot-2.3.conf.j2" if context.release == "12" else "submission/dovecot.conf.j2"
     return (
-        HostFile("/etc/dovecot/dovecot.conf", template(name, context, passwords=PASSWORDS)),
-        HostFile(PASSWORDS, passwords.encode(), mode=0o640, group="dovecot", secret=True),
+        HostFile("/etc/dovecot/dovecot.conf", template(name, context, passwords=PASSWORDS, previous=previous)),
+        _passwords(PASSWORDS, context, context.secrets.password_hashes),
+        *([_passwords(previous, context, context.secrets.previous_hashes), _summary(context)] if previous else []),
     )
+
+
+def _passwords(path: str, context: Context, hashes: Mapping[str, str]) -> HostFile:
+    """A passwd-file of Dovecot: login, hash, and the networks the login may come from (allow_nets)."""
+    networks = {it.login: ",".join(map(str, it.networks)) for it in context.fleet.logins if it.networks}
+    lines = (
+        f"{login}:{_scheme(value)}" + (f"::::::allow_nets={networks[login]}" if login in networks else "")
+        for login, value in sorted(hashes.items())
+    )
+    text = "".join(f"{line}\n" for line in lines)
+    return HostFile(path, text.encode(), mode=0o640, group="dovecot", secret=True, taken_up="use")
+
+
+def _summary(context: Context) -> HostFile:
+    """What may be said aloud of the users, so that a plan shows whose password changes; nothing reads it."""
+    notes = context.secrets.password_notes
+    lines = [
+        f"{login.login}: {'; '.join(_said(login, notes))}" for login in context.fleet.logins if login.login in notes
+    ]
+    text = "".join(f"{line}\n" for line in ["# Made by postwright: its users, for people to read.", *sorted(lines)])
+    return HostFile(LOGINS, text.encode(), taken_up="use")
+
+
+def _said(login: Login, notes: Mapping[str, str]) -> Iterator[str]:
+    yield notes[login.login]
+    if login.networks:
+        yield f"from {', '.join(map(str, login.networks))}"
+    if login.certificates:
+        yield f"certificates {', '.join(login.certificates)}"
 
 
 def _scheme(password_hash: str) -> str:
@@ -26,9 +60,13 @@ def _scheme(password_hash: str) -> str:
     return password_hash if password_hash.startswith("{") else "{CRYPT}" + password_hash
 
 
-def wanted(context: Context) -> bool:
+def wanted_on(fleet: Fleet, host: Host) -> bool:
     """Only where somebody may log in."""
-    return "submission" in context.host.roles and bool(context.fleet.logins)
+    return "submission" in host.roles and bool(fleet.logins)
+
+
+def wanted(context: Context) -> bool:
+    return wanted_on(context.fleet, context.host)
 
 
 SERVICE = Service(

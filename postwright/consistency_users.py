@@ -1,0 +1,55 @@
+"""Cross-checks of logins, wherever they stand: in the inventory or in the user store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from postwright.model import Fleet, Login
+
+
+def place_of(fleet: Fleet, login: Login) -> str:
+    """Where a login stands, as the operator finds it: those of the inventory come first in ``fleet.logins``."""
+    if login.password_hash is None:
+        return f"{fleet.users} (mail_fleet.users): {login.login}"
+    position = next(number for number, it in enumerate(fleet.logins) if it is login)
+    return f"mail_fleet.logins[{position}]"
+
+
+def _repeated(fleet: Fleet) -> Iterator[str]:
+    first: dict[str, Login] = {}
+    for login in fleet.logins:
+        other = first.setdefault(login.login, login)
+        if other is not login and login.password_hash is None:
+            yield f"{place_of(fleet, login)} stands in {place_of(fleet, other)} too; remove it from one of them"
+        elif other is not login:
+            yield f"mail_fleet.logins: {login.login} stands there more than once; keep one entry"
+
+
+def _foreign_senders(fleet: Fleet) -> Iterator[str]:
+    ours = {name for domain in fleet.domains for name in (domain.name, domain.return_path)}
+    for login in fleet.logins:
+        for sender in login.senders:
+            if sender.partition("@")[2] not in ours:
+                yield (
+                    f"{place_of(fleet, login)}.senders: {sender} is of no domain in mail_fleet.domains; its mail "
+                    "would go unsigned; add the domain, or take the sender away"
+                )
+
+
+def _shared_certificates(fleet: Fleet) -> Iterator[str]:
+    first: dict[str, Login] = {}
+    for login in fleet.logins:
+        for certificate in login.certificates:
+            other = first.setdefault(certificate, login)
+            if other is not login:
+                yield (
+                    f"{place_of(fleet, login)}.certificates: {certificate[:11]}… is {other.login}'s already; a certificate "
+                    "stands for one login"
+                )
+
+
+CHECKS: dict[Callable[[Fleet], Iterator[str]], set[str]] = {
+    _repeated: set(),
+    _foreign_senders: {"domains"},
+    _shared_certificates: set(),
+}

@@ -1,0 +1,67 @@
+"""Who may submit mail: a login, as whom it may send, how much, from where, with which certificate. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from postwright import values
+from postwright.model.fields import IPNetwork, LocalPath, LoginName, NotEmpty, Sender, Strict
+
+_FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){31}")
+
+
+def fingerprint(value: str) -> str:
+    """The SHA-256 digest of a certificate as ``openssl x509 -fingerprint -sha256`` and Postfix write it."""
+    text = value.strip().upper()
+    if not _FINGERPRINT.fullmatch(text):
+        raise ValueError("is not a SHA-256 fingerprint, 32 pairs of hexadecimal digits with : between them")
+    return text
+
+
+Fingerprint = Annotated[str, AfterValidator(fingerprint)]
+Limit = Annotated[int, Field(ge=1, le=1_000_000_000)] | Literal["unlimited"]
+State = Literal["active", "suspended"]
+
+
+class Limits(Strict):
+    """How much a login may send through one host in any hour and any day; what is None is as for all logins."""
+
+    messages_per_hour: Limit | None = None
+    messages_per_day: Limit | None = None
+    recipients_per_hour: Limit | None = None
+    recipients_per_day: Limit | None = None
+
+
+class UserLimits(Limits):
+    """What holds for every login that says nothing of its own; None: no limit.
+
+    ``failure``: what becomes of mail while nobody can count: ``pass`` it, or ``defer`` it (451, the client comes again).
+    """
+
+    failure: Literal["pass", "defer"] = "pass"
+
+
+class Login(Strict):
+    """A client of authenticated submission, from the inventory or from the user store.
+
+    ``password_hash`` names a file with a crypt(3) hash (``openssl passwd -6``), never the hash; it is None for a user of
+    the store, whose hash is in there, encrypted. ``networks``: the only ones it may log in from; empty: from anywhere.
+    ``certificates`` of clients that then need no password. ``suspended``: may not log in, and is not forgotten.
+    """
+
+    login: LoginName
+    password_hash: Annotated[LocalPath, AfterValidator(values.hash_path)] | None = None
+    senders: Annotated[tuple[Sender, ...], NotEmpty]
+    limits: Limits = Limits()
+    networks: tuple[IPNetwork, ...] = ()
+    certificates: tuple[Fingerprint, ...] = ()
+    state: State = "active"
+
+
+class InventoryLogin(Login):
+    """One that the inventory itself describes: it needs the file with its hash."""
+
+    password_hash: Annotated[LocalPath, AfterValidator(values.hash_path)]

@@ -1,0 +1,73 @@
+"""What hosts get of the users: who may log in, from where, with which password; a change of users restarts nothing."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support import context
+
+from postwright.model import Login
+from postwright.services.bundle import bundle
+from postwright.services.submission import LOGINS, PASSWORDS, PREVIOUS
+
+CRM = Login(login="crm2", senders=["@example.com"], networks=["192.0.2.0/24", "2001:db8::/32"])
+
+
+def with_users(base, release="13", **changes):
+    """The full fleet and a user of the store; its context."""
+    made = context(base, release=release)
+    user = CRM.model_copy(update=changes)
+    fleet = made.fleet.model_copy(update={"users": Path("users.json"), "logins": (*made.fleet.logins, user)})
+    secrets = replace(
+        made.secrets,
+        password_hashes={**made.secrets.password_hashes, "crm2": "$6$salt$new"},
+        previous_hashes={"crm2": "$6$salt$old"},
+        password_notes={"crm2": "password of 2026-11-22T16:00:00Z"},
+    )
+    return replace(made, fleet=fleet, secrets=secrets)
+
+
+def files(found):
+    return {file.path: file for file in bundle(found).files}
+
+
+def text(found, path):
+    return files(found)[path].content.decode()
+
+
+@pytest.mark.parametrize("release", ["12", "13"])
+def test_both_passwords_of_a_user_are_asked_and_both_only_from_its_networks(tmp_path, release):
+    made = with_users(tmp_path, release)
+    configuration = text(made, "/etc/dovecot/dovecot.conf")
+
+    assert "crm2:{CRYPT}$6$salt$new::::::allow_nets=192.0.2.0/24,2001:db8::/32\n" in text(made, PASSWORDS)
+    assert text(made, PREVIOUS) == "crm2:{CRYPT}$6$salt$old::::::allow_nets=192.0.2.0/24,2001:db8::/32\n"
+    assert configuration.index(PASSWORDS) < configuration.index(PREVIOUS)
+    assert "crm:{CRYPT}$6$salt$digest\n" in text(made, PASSWORDS)
+
+
+def test_what_a_plan_shows_of_users_holds_no_hash(tmp_path):
+    made = files(with_users(tmp_path))
+
+    assert made[LOGINS].content.decode().splitlines()[1:] == [
+        "crm2: password of 2026-11-22T16:00:00Z; from 192.0.2.0/24, 2001:db8::/32"
+    ]
+    assert [made[path].secret for path in (PASSWORDS, PREVIOUS, LOGINS)] == [True, True, False]
+
+
+def test_another_user_restarts_nothing_and_reloads_postfix_alone(tmp_path):
+    before, after = with_users(tmp_path), with_users(tmp_path, login="crm3")
+    changed = {path for path, file in files(after).items() if file != files(before)[path]}
+    units = {it.name: it for it in bundle(after).activations}
+
+    assert changed >= {"/etc/postfix/senders", LOGINS}
+    assert [name for name, it in units.items() if changed & set(it.stamped)] == []
+    assert [name for name, it in units.items() if changed & set(it.reloaded)] == ["postfix"]
+
+
+def test_without_a_store_nothing_of_it_is_there(tmp_path):
+    made = files(context(tmp_path))
+
+    assert {PREVIOUS, LOGINS}.isdisjoint(made)
+    assert "previous" not in made["/etc/dovecot/dovecot.conf"].content.decode()
+    assert made["/etc/postfix/senders"].taken_up == "start"

@@ -1,0 +1,195 @@
+"""The user store: readable but for the hashes, stable for Git, and of no use without the passphrase."""
+
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support import PASSPHRASE, host_data, mail_fleet, project, sound_project
+
+from postwright import material
+from postwright.errors import KeyringError, UsageError
+from postwright.rotation import passphrase
+from postwright.users import change, passwords, sealing, store
+
+NOW = datetime(2026, 11, 22, 16, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SAID = {"senders": ["@example.com"]}
+NEW = "quite another passphrase"
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A project with a store of two users, whose hashes are the names they were given here."""
+    found = sound_project(tmp_path, host_data(fleet=mail_fleet(users="users.json")))
+    users = material.store_of(found)
+    for login in ("crm", "app@example.com"):
+        users = change.added(users, found, login, SAID)
+        users = change.with_password(users, login, f"$6$of-{login}", PASSPHRASE, NOW, timedelta())
+    store.write(users)
+    return found
+
+
+def again(base):
+    """The same project, read anew."""
+    return project(base, host_data(fleet=mail_fleet(users="users.json")))
+
+
+def test_users_of_the_store_are_logins_of_the_fleet(made):
+    fleet = again(made.base).fleet
+
+    assert [(it.login, it.senders, it.password_hash) for it in fleet.logins] == [
+        ("app@example.com", ("@example.com",), None),
+        ("crm", ("@example.com",), None),
+    ]
+
+
+def test_hashes_come_back_and_stand_nowhere_in_clear(made):
+    path = made.base / "users.json"
+
+    assert material.store_of(made).hashes(PASSPHRASE, NOW) == {
+        "app@example.com": ["$6$of-app@example.com"],
+        "crm": ["$6$of-crm"],
+    }
+    assert "$6$" not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_hash_moved_to_another_login_opens_for_nobody(made):
+    path = made.base / "users.json"
+    data = json.loads(path.read_text())
+    data["users"][0]["password"], data["users"][1]["password"] = (
+        data["users"][1]["password"],
+        data["users"][0]["password"],
+    )
+    path.write_text(json.dumps(data))
+
+    with pytest.raises(KeyringError, match=r"users\.json: user .*: the passphrase does not open it"):
+        material.store_of(made).hashes(PASSPHRASE, NOW)
+
+
+def test_another_passphrase_opens_nothing_and_is_not_repeated(made):
+    with pytest.raises(KeyringError) as caught:
+        material.store_of(made).hashes(NEW, NOW)
+
+    assert NEW not in str(caught.value)
+
+
+def test_a_change_of_one_user_leaves_every_byte_of_the_others(made):
+    path = made.base / "users.json"
+    before = path.read_text()
+    store.write(change.with_password(material.store_of(made), "crm", "$6$other", PASSPHRASE, NOW + HOUR, timedelta()))
+    after = path.read_text()
+
+    same = before.partition('"login": "crm"')[0]
+    assert after != before
+    assert after.startswith(same)
+
+
+def test_the_key_is_derived_once_for_all_users(made):
+    sealing.derived.cache_clear()
+    material.store_of(made).hashes(PASSPHRASE, NOW)
+    material.store_of(made).hashes(PASSPHRASE, NOW)
+
+    assert sealing.derived.cache_info().misses == 1
+
+
+def test_both_passwords_count_until_the_grace_is_over(made):
+    users = change.with_password(material.store_of(made), "crm", "$6$new", PASSPHRASE, NOW, HOUR)
+
+    assert users.hashes(PASSPHRASE, NOW + HOUR - timedelta(seconds=1))["crm"] == ["$6$new", "$6$of-crm"]
+    assert users.hashes(PASSPHRASE, NOW + HOUR)["crm"] == ["$6$new"]
+    assert users.users["crm"].note(NOW) == (
+        "password of 2026-11-22T16:00:00Z, the one before until 2026-11-22T17:00:00Z"
+    )
+
+
+def test_without_grace_the_old_password_counts_no_more(made):
+    users = change.with_password(material.store_of(made), "crm", "$6$new", PASSPHRASE, NOW, timedelta())
+
+    assert users.hashes(PASSPHRASE, NOW)["crm"] == ["$6$new"]
+
+
+def test_who_is_suspended_has_no_password_that_counts_and_gets_it_back(made):
+    users = change.changed(material.store_of(made), "crm", {"state": "suspended"})
+
+    assert users.hashes(PASSPHRASE, NOW)["crm"] == []
+    assert change.changed(users, "crm", {"state": "active"}).hashes(PASSPHRASE, NOW)["crm"] == ["$6$of-crm"]
+
+
+def test_a_login_that_stands_in_both_places_is_told_with_both(made):
+    login = {"login": "crm", "password_hash": "app.hash", "senders": ["@example.com"]}
+
+    with pytest.raises(
+        UsageError, match=r"users\.json \(mail_fleet\.users\): crm stands in mail_fleet\.logins\[0\] too"
+    ):
+        project(made.base, host_data(fleet=mail_fleet(users="users.json", logins=[login])))
+    with pytest.raises(UsageError, match=r"crm stands in .*users\.json already"):
+        change.added(material.store_of(made), again(made.base), "crm", SAID)
+
+
+def test_a_user_who_stands_twice_in_the_file_is_told(made):
+    path = made.base / "users.json"
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"users": [data["users"][0]] * 2}))
+
+    with pytest.raises(UsageError, match=r"users\.json: users: app@example\.com stands there more than once"):
+        again(made.base)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"senders": ["@example.org"]}, r"x\.senders: @example\.org is of no domain in mail_fleet\.domains"),
+        ({"senders": []}, "senders: is empty"),
+        ({"senders": ["@example.com"], "networks": ["10.0.0.1/8"]}, r"networks\[0\]: 10\.0\.0\.1/8 has host bits set"),
+        ({"senders": ["@example.com"], "certificates": ["AB:CD"]}, "is not a SHA-256 fingerprint"),
+    ],
+)
+def test_what_the_inventory_would_refuse_is_refused_before_it_is_written(made, said, expected):
+    with pytest.raises(UsageError, match=expected):
+        change.require_valid(made, change.added(material.store_of(made), made, "x", said))
+
+
+def test_a_file_that_is_no_store_is_told_with_its_place(made):
+    (made.base / "users.json").write_text("{")
+
+    with pytest.raises(UsageError, match=r"users\.json"):
+        again(made.base)
+
+
+def test_another_passphrase_for_the_project_opens_the_store_too_and_a_second_run_changes_nothing(made):
+    passphrase.change(made, NEW)
+    after = (made.base / "users.json").read_bytes()
+
+    assert material.store_of(made).hashes(NEW, NOW)["crm"] == ["$6$of-crm"]
+    with pytest.raises(KeyringError):
+        material.store_of(made).hashes(PASSPHRASE, NOW)
+    assert store.resealed(material.store_of(made), PASSPHRASE, NEW) is None
+    assert (made.base / "users.json").read_bytes() == after
+
+
+def test_passwords_made_here_are_long_and_differ():
+    found = {passwords.generated() for _ in range(100)}
+
+    assert len(found) == 100
+    assert {len(it) for it in found} == {26}
+
+
+def test_a_hash_is_the_one_openssl_verifies():
+    password = passwords.generated()
+    found = passwords.hashed(password)
+    salt = found.split("$")[2]
+    same = subprocess.run(
+        ["openssl", "passwd", "-6", "-stdin", "-salt", salt], input=password, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+    assert found == same
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 129, "fourteen is 14ü", "with a\ttab in it"])
+def test_a_password_that_clients_cannot_send_or_is_too_short_is_refused_and_not_repeated(password):
+    with pytest.raises(UsageError) as caught:
+        passwords.require_fit(password)
+
+    assert password not in str(caught.value)
