@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import consistency_dns, consistency_keys, consistency_pacing
+from postwright import consistency_dns, consistency_keys, consistency_mailboxes, consistency_pacing
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -125,17 +125,6 @@ def _probe(fleet: Fleet) -> Iterator[str]:
         )
 
 
-def _postmaster_behind_us(fleet: Fleet) -> Iterator[str]:
-    """Our hosts have no mailboxes: they would hand such mail to themselves."""
-    local, _, name = fleet.postmaster.partition("@")
-    domain = next((domain for domain in fleet.domains if domain.name == name and domain.mx == "hosts"), None)
-    if domain and not {local.lower(), "*"} & set(domain.aliases):
-        yield (
-            f"mail_fleet.postmaster: {fleet.postmaster} lies behind these hosts, which have no mailboxes; name one "
-            f"elsewhere, or lead it on with an alias {local!r} of {name}"
-        )
-
-
 # Each with the fields it cannot do without.
 _CHECKS: dict[Check, set[str]] = {
     _repeated_addresses: set(),
@@ -147,8 +136,8 @@ _CHECKS: dict[Check, set[str]] = {
     _domains_without_hosts: {"hosts"},
     _foreign_senders: {"domains"},
     _probe: {"logins", "probe"},
-    _postmaster_behind_us: {"postmaster", "domains"},
     **consistency_dns.CHECKS,
     **consistency_keys.CHECKS,
+    **consistency_mailboxes.CHECKS,
     **consistency_pacing.CHECKS,
 }

@@ -29,7 +29,7 @@ _HINTS = {name: hint for name, hint in get_type_hints(Fleet, include_extras=True
 _PARTS = {name: TypeAdapter(hint) for name, hint in _HINTS.items() if name != "hosts"}
 _ITEMS = {name: TypeAdapter(get_args(_HINTS[name])[0]) for name in ("domains", "zones", "logins")}
 # Stands in for a part that is missing or wrong, so that the cross-checks can look at the rest.
-_EMPTY: dict[str, Any] = {"domains": (), "zones": (), "logins": (), "providers": {}, "parked": ()}
+_EMPTY: dict[str, Any] = {"domains": (), "zones": (), "logins": (), "providers": {}, "parked": (), "mailboxes": {}}
 _SSH_KEYS = {
     "hostname": "ssh_hostname",
     "user": "ssh_user",
@@ -151,7 +151,7 @@ def _fleet(said: Mapping[Any, Any] | None, hosts: tuple[Host, ...], found: _Foun
 def _part(name: str, data: Mapping[Any, Any], found: _Found, *, missing_is_told: bool) -> Any:
     described_as = Fleet.model_fields[name]
     if name not in data and not described_as.is_required():
-        return described_as.get_default()
+        return described_as.get_default(call_default_factory=True)
     if name not in data:
         found.add(name, *([f"mail_fleet.{name}: missing; {_SEE}"] if missing_is_told else []))
         return _EMPTY.get(name)
@@ -195,5 +195,7 @@ def _named_files(fleet: Fleet) -> Iterator[tuple[str, Path]]:
         yield f"host {host.name}: mail_host.tls.key", host.tls.key
     for login in fleet.logins:
         yield f"mail_fleet.logins ({login.login}).password_hash", login.password_hash
+    for address, mailbox in fleet.mailboxes.items():
+        yield f"mail_fleet.mailboxes.{address}.password_hash", mailbox.password_hash
     if fleet.tls_authorities:
         yield "mail_fleet.tls_authorities", fleet.tls_authorities

@@ -15,6 +15,7 @@ from postwright.inventory import Project
 from postwright.keys.keyring import Keyring
 from postwright.keys.private import load_private_key, plain, require_strength
 from postwright.keys.signing import Held
+from postwright.mailboxes import held_by
 from postwright.model import Host, SecretSource
 from postwright.services.parts import HostSecrets, SigningKey
 
@@ -60,6 +61,7 @@ def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[H
         private_key=_tls_key(project, host, passphrase),
         password_hashes=_password_hashes(project),
         relay_password=_relay_password(project, host),
+        mailbox_hashes={it: _hash(project, box.password_hash) for it, box in held_by(project.fleet, host).items()},
     )
 
 
@@ -89,10 +91,11 @@ def _tls_key(project: Project, host: Host, passphrase: str) -> bytes:
 
 
 def _password_hashes(project: Project) -> dict[str, str]:
-    return {
-        login.login: content(project.path(login.password_hash)).decode(errors="replace").strip()
-        for login in project.fleet.logins
-    }
+    return {login.login: _hash(project, login.password_hash) for login in project.fleet.logins}
+
+
+def _hash(project: Project, path: Path) -> str:
+    return content(project.path(path)).decode(errors="replace").strip()
 
 
 def require_valid(project: Project) -> None:
@@ -101,9 +104,9 @@ def require_valid(project: Project) -> None:
     Secrets in variables and in the system's keyring are left for the command that needs them.
     """
     found = [problem for host in project.fleet.hosts for problem in _certificate_problems(project, host)]
-    found += [
-        problem for login in project.fleet.logins for problem in _hash_problems(project.path(login.password_hash))
-    ]
+    hashes = [it.password_hash for it in project.fleet.logins]
+    hashes += [it.password_hash for it in project.fleet.mailboxes.values()]
+    found += [problem for it in hashes for problem in _hash_problems(project.path(it))]
     found += _secret_problems(project)
     if found:
         listed = list(dict.fromkeys(found))

@@ -10,6 +10,7 @@ from postwright.model.domains import Bimi, Delegated, Dmarc, Domain, MtaSts
 from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.fleet import Fleet, Keys
 from postwright.model.hosts import Address, Host, Ssh, TlsFiles
+from postwright.model.mailboxes import Mailbox
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
 
@@ -26,6 +27,7 @@ __all__ = [
     "IPAddress",
     "IPNetwork",
     "Keys",
+    "Mailbox",
     "MtaSts",
     "Octodns",
     "Pacing",

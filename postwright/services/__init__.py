@@ -5,7 +5,7 @@ Pure: nothing here runs anything. ``deploys/`` brings these values to a host in 
 
 from __future__ import annotations
 
-from postwright.services import base, firewall, opendkim, pacing, postfix, relay, resolver, submission, tls
+from postwright.services import base, firewall, mailboxes, opendkim, pacing, postfix, relay, resolver, submission, tls
 from postwright.services.parts import Context, HostDirectory, HostFile, Service
 
 __all__ = ["SERVICES", "Context", "HostDirectory", "HostFile", "Service"]
@@ -19,6 +19,7 @@ SERVICES: tuple[Service, ...] = (
     tls.SERVICE,
     opendkim.SERVICE,
     opendkim.ED25519_SERVICE,
+    mailboxes.SERVICE,
     submission.SERVICE,
     pacing.SERVICE,
     relay.SERVICE,

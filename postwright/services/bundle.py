@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from postwright.services import SERVICES
+from postwright.services import SERVICES, mailboxes
 from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service
 
 STAMPS = "/etc/postwright/stamps"
 MANIFEST = "/etc/postwright/files"
+_BY_NAME = {service.name: service for service in SERVICES}
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Activation:
 class Bundle:
     """Packages, directories, files, checks and units of one host, in the order they are dealt with.
 
-    ``lasting`` are the beginnings of paths that are removed only after everything runs as described.
+    ``lasting`` are the beginnings of paths that are removed only after everything runs as described. ``mailboxes`` are the
+    folders with mail; one that is no longer wanted stays, and is told.
     """
 
     host: str
@@ -45,6 +47,7 @@ class Bundle:
     activations: tuple[Activation, ...]
     retired: tuple[Activation, ...] = ()
     lasting: tuple[str, ...] = ()
+    mailboxes: tuple[str, ...] = ()
 
 
 def bundle(context: Context) -> Bundle:
@@ -65,6 +68,7 @@ def bundle(context: Context) -> Bundle:
         retired=retired,
         # Who runs a unit of ours that is to be stopped is told from its drop-in.
         lasting=(*(path for service in SERVICES for path in service.lasting), *map(drop_in, retired)),
+        mailboxes=mailboxes.folders(context),
     )
 
 
@@ -79,8 +83,7 @@ def _unwanted(service: Service, context: Context) -> Activation:
 
 
 def _activation(service: Service, context: Context, own: dict[str, tuple[HostFile, ...]]) -> Activation:
-    parts = [service.name, *(name for name in service.uses if name in own)]
-    files = [file for part in parts for file in own[part]]
+    files = [file for part in dict.fromkeys(_parts(service, own)) for file in own[part]]
     return Activation(
         service.name,
         service.title,
@@ -90,6 +93,13 @@ def _activation(service: Service, context: Context, own: dict[str, tuple[HostFil
         reloaded=tuple(file.path for file in files if file.taken_up == "reload"),
         milter=service.milter,
     )
+
+
+def _parts(service: Service, own: dict[str, tuple[HostFile, ...]]) -> Iterator[str]:
+    """The service, and those of this host it uses, and what these use."""
+    yield service.name
+    for name in (it for it in service.uses if it in own):
+        yield from _parts(_BY_NAME[name], own)
 
 
 def _unit(service: Service, context: Context) -> str:

@@ -1,22 +1,23 @@
-"""Authenticated submission: Dovecot as Postfix's SASL server, and nothing else of Dovecot."""
+"""Authenticated submission: Dovecot as Postfix's SASL server. Where there are mailboxes, its unit has them too."""
 
 from __future__ import annotations
 
 from postwright.render import template
+from postwright.services import mailboxes, tls
 from postwright.services.parts import Check, Context, HostFile, Service
 
 PASSWORDS = "/etc/dovecot/submission.passwd"
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
-    if not wanted(context):
+    if not needs_dovecot(context):
         return ()
-    passwords = "".join(
-        f"{login}:{_scheme(value)}\n" for login, value in sorted(context.secrets.password_hashes.items())
-    )
+    logins = context.secrets.password_hashes if wanted(context) else {}
+    passwords = "".join(f"{login}:{_scheme(value)}\n" for login, value in sorted(logins.items()))
     name = "submission/dovecot-2.3.conf.j2" if context.release == "12" else "submission/dovecot.conf.j2"
+    values = {"mailboxes": mailboxes.settings(context), "certificate": tls.CERTIFICATE, "key": tls.KEY}
     return (
-        HostFile("/etc/dovecot/dovecot.conf", template(name, context, passwords=PASSWORDS)),
+        HostFile("/etc/dovecot/dovecot.conf", template(name, context, passwords=PASSWORDS, **values)),
         HostFile(PASSWORDS, passwords.encode(), mode=0o640, group="dovecot", secret=True),
     )
 
@@ -31,6 +32,11 @@ def wanted(context: Context) -> bool:
     return "submission" in context.host.roles and bool(context.fleet.logins)
 
 
+def needs_dovecot(context: Context) -> bool:
+    """Whether anybody asks Dovecot for anything."""
+    return wanted(context) or mailboxes.wanted(context)
+
+
 SERVICE = Service(
     name="submission",
     title="submission",
@@ -38,6 +44,7 @@ SERVICE = Service(
     files=_files,
     checks=(Check("doveconf -c /etc/dovecot/dovecot.conf -n >/dev/null", silent=True),),
     unit=lambda _release: "dovecot.service",
-    ready="test -S /var/spool/postfix/private/auth",
-    wanted=wanted,
+    uses=("mailboxes",),
+    ready=f"test -S /var/spool/postfix/private/auth && {{ ! test -e {mailboxes.PASSWORDS} || ss -Hltn sport = :993 | grep -q .; }}",
+    wanted=needs_dovecot,
 )
