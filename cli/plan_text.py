@@ -16,6 +16,8 @@ def print_plan(plan: FleetPlan, *, whole: bool = False) -> None:
     """Keys, DNS and hosts; one line if nothing would change. ``whole`` shows the content of new files too."""
     for note in plan.dns.notes:
         click.secho(f"note: {note}", fg="yellow")
+    for note in (f"host {host.host}: {note}" for host in plan.hosts for note in host.notes):
+        click.secho(f"note: {note}", fg="yellow")
     for danger in plan.dangers:
         click.secho(f"unsafe: {danger}", fg="red")
     if plan.is_empty:

@@ -49,8 +49,21 @@ mail = (
     ["mx1"],
     {
         "mail_fleet": {
-            # Who reads mail to postmaster@, abuse@ and root@. Must not be a mailbox behind these hosts.
+            # Who reads mail to postmaster@, abuse@ and root@: an address elsewhere, or one of the mailboxes below.
             "postmaster": "ops@example.net",
+            # Who gets what comes back to return paths of delegated domains; None: the postmaster.
+            "bounces": None,
+            # Mailboxes on these hosts, read by IMAP (993) and POP3 (995); see docs/mailboxes.md. The file holds a hash, made
+            # with: openssl passwd -6
+            # "mailboxes": {
+            #     "reports@example.com": {
+            #         "password_hash": "../secrets/reports.hash",
+            #         "quota": "1G",  # K, M or G; mail to a full mailbox is put off
+            #         "keep": "90d",  # mail is removed after that; None: never
+            #         "networks": ["198.51.100.0/24"],  # where its owner may log in from; empty: everywhere
+            #         "host": "mx1",  # the host that holds it; left out, the first with the role mx
+            #     },
+            # },
             # Domains mail is sent from, one to thousands.
             "domains": [
                 {
@@ -104,7 +117,7 @@ mail = (
                     #     "return_path": "bounce",  # bounces go to bounce.DOMAIN; None: the owner sees to them
                     # },
                     # Mail to the domain: local part → where it goes; "*" is everything else. postmaster and abuse
-                    # go to the fleet's postmaster unless named here.
+                    # go to the fleet's postmaster unless named here. A mailbox may be named too.
                     "aliases": {"dmarc": "ops@example.net"},
                     # A budget of the whole domain at providers that count by domain too; its hosts share it.
                     # "warmup": {"plan": "conservative", "start": "2026-11-22", "providers": ["google"]},

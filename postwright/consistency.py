@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import consistency_acme, consistency_dns, consistency_keys, consistency_pacing, consistency_users
+from postwright import (consistency_acme, consistency_dns, consistency_keys, consistency_mailboxes, consistency_pacing, consistency_users,)
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -113,17 +113,6 @@ def _probe(fleet: Fleet) -> Iterator[str]:
         )
 
 
-def _postmaster_behind_us(fleet: Fleet) -> Iterator[str]:
-    """Our hosts have no mailboxes: they would hand such mail to themselves."""
-    local, _, name = fleet.postmaster.partition("@")
-    domain = next((domain for domain in fleet.domains if domain.name == name and domain.mx == "hosts"), None)
-    if domain and not {local.lower(), "*"} & set(domain.aliases):
-        yield (
-            f"mail_fleet.postmaster: {fleet.postmaster} lies behind these hosts, which have no mailboxes; name one "
-            f"elsewhere, or lead it on with an alias {local!r} of {name}"
-        )
-
-
 # Each with the fields it cannot do without.
 _CHECKS: dict[Check, set[str]] = {
     _repeated_addresses: set(),
@@ -138,6 +127,7 @@ _CHECKS: dict[Check, set[str]] = {
     **consistency_acme.CHECKS,
     **consistency_dns.CHECKS,
     **consistency_keys.CHECKS,
+    **consistency_mailboxes.CHECKS,
     **consistency_pacing.CHECKS,
     **consistency_users.CHECKS,
 }

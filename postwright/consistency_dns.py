@@ -57,11 +57,12 @@ def _bounces(fleet: Fleet) -> Iterator[str]:
                 f"{place}.delegated.return_path: none of its hosts has the role mx, so bounces could not come back; give one "
                 'the role, or say "return_path": None'
             )
-        if fleet.postmaster.rpartition("@")[2] == domain.return_path:
-            yield (
-                f"mail_fleet.postmaster: {fleet.postmaster} lies behind these hosts, which have no mailboxes: all mail to "
-                f"{domain.return_path} goes to the postmaster; name one elsewhere"
-            )
+        for key, address in {"postmaster": fleet.postmaster, "bounces": fleet.bounces or ""}.items():
+            if address.rpartition("@")[2] == domain.return_path:
+                yield (
+                    f"mail_fleet.{key}: {address} lies behind these hosts, and all mail to {domain.return_path} is led there "
+                    "again; name a mailbox, or an address elsewhere"
+                )
 
 
 def _mta_sts(fleet: Fleet) -> Iterator[str]:

@@ -15,7 +15,16 @@ from postwright.pacing.plans import BUILT_IN, Plan
 from postwright.pacing.providers import PROVIDERS
 
 _PLACE = "mail_fleet.pacing"
-_TAKEN = {25: "SMTP", 53: "the resolver", 465: "submission", 587: "submission", 10925: "proofs", GATE_PORT: "the gate"}
+_TAKEN = {
+    25: "SMTP",
+    53: "the resolver",
+    465: "submission",
+    587: "submission",
+    993: "IMAP",
+    995: "POP3",
+    10925: "proofs",
+    GATE_PORT: "the gate",
+}
 _SHORTEST_QUEUE, _LONGEST_QUEUE = values.duration("1m"), values.duration("100d")
 
 

@@ -31,7 +31,7 @@ _PARTS = {name: TypeAdapter(hint) for name, hint in _HINTS.items() if name != "h
 _ITEMS = {name: TypeAdapter(get_args(_HINTS[name])[0]) for name in ("domains", "zones")}
 _ITEMS["logins"] = TypeAdapter(InventoryLogin)
 # Stands in for a part that is missing or wrong, so that the cross-checks can look at the rest.
-_EMPTY: dict[str, Any] = {"domains": (), "zones": (), "logins": (), "providers": {}, "parked": ()}
+_EMPTY: dict[str, Any] = {"domains": (), "zones": (), "logins": (), "providers": {}, "parked": (), "mailboxes": {}}
 _SSH_KEYS = {
     "hostname": "ssh_hostname",
     "user": "ssh_user",
@@ -165,7 +165,7 @@ def _with_users(fleet: Fleet, base: Path, found: _Found) -> Fleet:
 def _part(name: str, data: Mapping[Any, Any], found: _Found, *, missing_is_told: bool) -> Any:
     described_as = Fleet.model_fields[name]
     if name not in data and not described_as.is_required():
-        return described_as.get_default()
+        return described_as.get_default(call_default_factory=True)
     if name not in data:
         found.add(name, *([f"mail_fleet.{name}: missing; {_SEE}"] if missing_is_told else []))
         return _EMPTY.get(name)
@@ -211,6 +211,8 @@ def _named_files(fleet: Fleet) -> Iterator[tuple[str, Path]]:
     for login in fleet.logins:
         if login.password_hash:
             yield f"mail_fleet.logins ({login.login}).password_hash", login.password_hash
+    for address, mailbox in fleet.mailboxes.items():
+        yield f"mail_fleet.mailboxes.{address}.password_hash", mailbox.password_hash
     if fleet.tls_authorities:
         yield "mail_fleet.tls_authorities", fleet.tls_authorities
     if fleet.acme and fleet.acme.authority:

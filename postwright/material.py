@@ -18,6 +18,7 @@ from postwright.keys import tls
 from postwright.keys.keyring import Keyring
 from postwright.keys.private import load_private_key, plain, require_strength
 from postwright.keys.signing import Held
+from postwright.mailboxes import held_by
 from postwright.model import Host, SecretSource
 from postwright.services.parts import HostSecrets, SigningKey
 from postwright.users.store import Store
@@ -85,6 +86,7 @@ def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[H
         relay_password=_relay_password(project, host),
         acme_authority=acme_authority_of(project, host),
         acme_secret=_acme_secret(project, host),
+        mailbox_hashes={it: _hash(project, box.password_hash) for it, box in held_by(project.fleet, host).items()},
     )
 
 
@@ -140,10 +142,14 @@ def _tls_key(project: Project, host: Host, passphrase: str) -> bytes:
 def _password_hashes(project: Project) -> dict[str, str]:
     """Of the inventory's own logins, from their files."""
     return {
-        login.login: content(project.path(login.password_hash)).decode(errors="replace").strip()
+        login.login: _hash(project, login.password_hash)
         for login in project.fleet.logins
         if login.password_hash and login.state == "active"
     }
+
+
+def _hash(project: Project, path: Path) -> str:
+    return content(project.path(path)).decode(errors="replace").strip()
 
 
 def store_of(project: Project) -> Store:
@@ -172,12 +178,9 @@ def require_valid(project: Project) -> None:
     Secrets in variables and in the system's keyring are left for the command that needs them.
     """
     found = [problem for host in project.fleet.hosts for problem in _certificate_problems(project, host)]
-    found += [
-        problem
-        for login in project.fleet.logins
-        if login.password_hash
-        for problem in _hash_problems(project.path(login.password_hash))
-    ]
+    hashes = [it.password_hash for it in project.fleet.logins if it.password_hash]
+    hashes += [it.password_hash for it in project.fleet.mailboxes.values()]
+    found += [problem for it in hashes for problem in _hash_problems(project.path(it))]
     found += _secret_problems(project)
     found += _authority_problems(project)
     if found:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _DNS_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_MAILBOX = re.compile(r"[a-z0-9][a-z0-9._=-]*")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _PROVIDER = re.compile(r"[a-z0-9]{1,20}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -80,6 +81,14 @@ def sender(value: str) -> str:
 def alias(value: str) -> str:
     """The local part of an alias in lower case, or ``*`` for all others."""
     return value if value == "*" else local_part(value).lower()
+
+
+def mailbox(value: str) -> str:
+    """The address of a mailbox in lower case. Its local part names a folder, and has no ``+``, which begins a subaddress."""
+    address = email_address(value).lower()
+    if not _MAILBOX.fullmatch(address.partition("@")[0]):
+        raise ValueError(f"{value!r} cannot be a mailbox: before the @ only letters, digits and . _ = - may stand")
+    return address
 
 
 def identifier(value: str) -> str:

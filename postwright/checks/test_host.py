@@ -13,6 +13,7 @@ from testinfra.backend.base import CommandResult
 from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
+from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
 from postwright.services import limits
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
@@ -29,7 +30,8 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
     if service.name == ED25519.name and ED25519 not in _signers(on(host)):
         assert not on(host).service(ED25519.unit).is_running, f"{ED25519.unit} is running, though it has no keys"
         return
-    if service.name == "submission" and (not fleet.logins or "submission" not in host.roles):
+    logs_in = fleet.logins and "submission" in host.roles
+    if service.name == "submission" and not logs_in and not held_by(fleet, host):
         assert not on(host).socket("tcp://587").is_listening, "587 listens, though nobody may log in"
         return
     if service.name == "limits" and not limits.wanted_on(fleet, host):
@@ -70,6 +72,8 @@ def test_only_expected_ports_listen(mail_host: Host, fleet: Fleet, on: On) -> No
         expected |= {25}
     if "submission" in mail_host.roles and fleet.logins:
         expected |= {465, 587}
+    if held_by(fleet, mail_host):
+        expected |= set(PORTS)
     if fleet.pacing and fleet.pacing.metrics:
         expected |= {fleet.pacing.metrics.port}
     rows = on(mail_host).run("ss -Hltn").stdout.splitlines()

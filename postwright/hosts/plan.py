@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from postwright.mailboxes import ROOT
 from postwright.services.bundle import Activation, Bundle, drop_in, reload_stamp, unit_file
 from postwright.services.parts import HostFile
 
@@ -24,7 +25,7 @@ class FileChange:
 
 @dataclass(frozen=True)
 class HostPlan:
-    """Everything an apply would do to one host; empty means that host is as described."""
+    """Everything an apply would do to one host; empty means that host is as described. ``notes`` are no changes."""
 
     host: str
     packages: tuple[str, ...]
@@ -32,6 +33,7 @@ class HostPlan:
     restarts: tuple[str, ...]
     stops: tuple[str, ...] = ()
     reloads: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def changes(self) -> int:
@@ -53,8 +55,21 @@ def host_plan(bundle: Bundle, seen: Seen) -> HostPlan:
     ]
     stops = still_running(bundle, seen)
     return HostPlan(
-        bundle.host, missing_packages(bundle, seen), files, _titles(restarts), _titles(stops), _titles(reloads)
+        bundle.host,
+        missing_packages(bundle, seen),
+        files,
+        _titles(restarts),
+        _titles(stops),
+        _titles(reloads),
+        tuple(left_behind(bundle, seen)),
     )
+
+
+def left_behind(bundle: Bundle, seen: Seen) -> Iterator[str]:
+    """Mail that no apply will ever remove."""
+    for path in seen.get("mailboxes", ()):
+        if path not in bundle.mailboxes:
+            yield f"{path}: the mail of a mailbox that is no longer of this host; it stays, remove it by hand when nobody needs it"
 
 
 def _titles(activations: Iterable[Activation]) -> tuple[str, ...]:
@@ -169,6 +184,7 @@ def look_request(bundle: Bundle, *, show: bool) -> dict[str, Any]:
         "packages": bundle.packages,
         "files": {**files, **{directory.path: False for directory in bundle.directories}},
         "services": [service_request(activation) for activation in (*bundle.activations, *bundle.retired)],
+        "mailboxes": f"{ROOT}/*/*",
     }
 
 

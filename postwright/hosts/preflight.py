@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from postwright.locks import describe
+from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
 
 RELEASES = ("12", "13")
@@ -28,6 +29,7 @@ def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float) -> Iter
     yield from _space(system)
     yield from _taken_ports(seen["listeners"])
     yield from _taken_challenge_port(host, fleet, seen["listeners"])
+    yield from _taken_by_readers(host, fleet, seen["listeners"])
     yield from _unreachable_sshd(fleet, seen["listeners"])
     if abs(system["clock"] - now) > CLOCK_TOLERANCE:
         yield f"its clock is {system['clock'] - now:+.0f} s off this machine's; set it right, or signatures and TSIG will fail"
@@ -58,6 +60,13 @@ def _taken_challenge_port(host: Host, fleet: Fleet, listeners: dict[str, list[st
             f"port 80 is taken by {', '.join(strangers)}, but certificates are proven there; stop and disable that program, "
             'or say "challenge": "dns-01" in mail_fleet.acme'
         )
+
+def _taken_by_readers(host: Host, fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:
+    """Ports of IMAP and POP3, where there are to be mailboxes; Dovecot's master holds them itself."""
+    for port in map(str, PORTS if held_by(fleet, host) else ()):
+        programs = listeners.get(port, [])
+        if programs and not any(program.startswith("dovecot ") for program in programs):
+            yield f"port {port} is taken by {', '.join(programs)}; stop and disable that program, then run again"
 
 
 def _unreachable_sshd(fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:

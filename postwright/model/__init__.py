@@ -9,7 +9,8 @@ from __future__ import annotations
 from postwright.model.domains import Bimi, Delegated, Dmarc, Domain, MtaSts
 from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.fleet import Fleet, Keys
-from postwright.model.hosts import Address, Host, Ssh
+from postwright.model.hosts import Address, Host, Ssh, TlsFiles
+from postwright.model.mailboxes import Mailbox
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
 from postwright.model.tls import Acme, TlsFiles
 from postwright.model.users import InventoryLogin, Limits, Login, UserLimits
@@ -32,6 +33,7 @@ __all__ = [
     "Keys",
     "Limits",
     "Login",
+    "Mailbox",
     "MtaSts",
     "Octodns",
     "Pacing",

@@ -25,6 +25,7 @@ Label = Annotated[str, AfterValidator(values.label)]
 ReportTarget = Annotated[str, AfterValidator(values.report_target)]
 LocalPath = Annotated[Path, BeforeValidator(values.local_path)]
 Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhdw]$", examples=["5d"])]
+Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}[KMG]$", examples=["1G"])]  # K, M, G are powers of 1024
 Port = Annotated[int, Field(ge=1, le=65535)]
 NotEmpty = AfterValidator(values.not_empty)  # min_length would complain as well of a list whose only item is wrong
 Argument = Annotated[str, Field(pattern=r"^[^\s-]\S*$")]  # safe as an argument of ssh

@@ -26,6 +26,7 @@ from postwright.model.fields import (
     Strict,
 )
 from postwright.model.hosts import Host
+from postwright.model.mailboxes import Mailbox, MailboxAddress
 from postwright.model.pacing import Pacing
 from postwright.model.tls import Acme
 from postwright.model.users import Login, UserLimits
@@ -99,7 +100,8 @@ class Fleet(Strict):
     comments. ``certificate_authorities``: who may issue for the hosts' names (CAA). ``tlsa``: publish the certificates of
     hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send. ``acme``: who
     issues for hosts with ``"tls": "acme"``. ``users``: a file of more logins, kept by `postwright users`; ``logins`` has
-    both, those of the inventory first.
+    both, those of the inventory first. ``mailboxes``: address → what is kept for it. ``bounces``: who gets what comes back
+    to return paths; None: the postmaster.
     """
 
     hosts: tuple[Host, ...]
@@ -109,6 +111,8 @@ class Fleet(Strict):
     providers: dict[Identifier, Provider]
     keys: Keys
     postmaster: EmailAddress
+    bounces: EmailAddress | None = None
+    mailboxes: dict[MailboxAddress, Mailbox] = Field(default_factory=dict)
     logins: tuple[Login, ...] = ()
     users: LocalPath | None = None
     user_limits: UserLimits = UserLimits()
@@ -127,6 +131,14 @@ class Fleet(Strict):
     def host(self, name: str) -> Host:
         """The host of that inventory name; KeyError if there is none."""
         return self._hosts[name]
+
+    def domain(self, name: str) -> Domain | None:
+        """The domain of that name, if mail is sent from it."""
+        return self._domains.get(name)
+
+    def mailboxes_of(self, domain: Domain) -> tuple[str, ...]:
+        """The addresses of a domain that are mailboxes, in inventory order."""
+        return tuple(self._mailboxes.get(domain.name, ()))
 
     def hosts_of(self, domain: Domain) -> tuple[Host, ...]:
         """The hosts that sign and send for a domain, in inventory order."""
@@ -150,6 +162,17 @@ class Fleet(Strict):
         labels = name.split(".")
         suffixes = (".".join(labels[start:]) for start in range(len(labels)))
         return next((self._zones[suffix] for suffix in suffixes if suffix in self._zones), None)
+
+    @cached_property
+    def _domains(self) -> dict[str, Domain]:
+        return {domain.name: domain for domain in self.domains}
+
+    @cached_property
+    def _mailboxes(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for address in self.mailboxes:
+            found.setdefault(address.rpartition("@")[2], []).append(address)
+        return found
 
     @cached_property
     def _hosts(self) -> dict[str, Host]:

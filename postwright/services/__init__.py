@@ -5,7 +5,20 @@ Pure: nothing here runs anything. ``deploys/`` brings these values to a host in 
 
 from __future__ import annotations
 
-from postwright.services import (acme, base, firewall, limits, opendkim, pacing, postfix, relay, resolver, submission, tls,)
+from postwright.services import (
+    acme,
+    base,
+    firewall,
+    limits,
+    mailboxes,
+    opendkim,
+    pacing,
+    postfix,
+    relay,
+    resolver,
+    submission,
+    tls,
+)
 from postwright.services.parts import Context, HostDirectory, HostFile, Service
 
 __all__ = ["SERVICES", "Context", "HostDirectory", "HostFile", "Service"]
@@ -20,6 +33,7 @@ SERVICES: tuple[Service, ...] = (
     acme.SERVICE,
     opendkim.SERVICE,
     opendkim.ED25519_SERVICE,
+    mailboxes.SERVICE,
     submission.SERVICE,
     limits.SERVICE,
     pacing.SERVICE,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from postwright.services import SERVICES
+from postwright.services import SERVICES, mailboxes
 from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service
 
 STAMPS = "/etc/postwright/stamps"
 MANIFEST = "/etc/postwright/files"
 # The kernel has the rules of the one, and a timer is told by systemd itself: look.py says how they are.
 WITHOUT_STAMP = frozenset({"firewall", "acme"})
+_BY_NAME = {service.name: service for service in SERVICES}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Bundle:
     """Packages, directories, files, checks and units of one host, in the order they are dealt with.
 
     ``lasting`` are the beginnings of paths that are removed only after everything runs as described; ``kept`` are not
-    removed at all, for a service on the host writes them now.
+    removed at all, for a service on the host writes them now. ``mailboxes`` are the folders with mail; one that is no
+    longer wanted stays, and is told.
     """
 
     host: str
@@ -49,6 +51,7 @@ class Bundle:
     retired: tuple[Activation, ...] = ()
     lasting: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    mailboxes: tuple[str, ...] = ()
 
 
 def bundle(context: Context) -> Bundle:
@@ -72,6 +75,7 @@ def bundle(context: Context) -> Bundle:
         # Who runs a unit of ours that is to be stopped is told from its drop-in.
         kept=tuple(path for service in wanted for path in service.kept),
         lasting=(*(path for service in SERVICES for path in service.lasting), *map(drop_in, retired)),
+        mailboxes=mailboxes.folders(context),
     )
 
 
@@ -86,8 +90,7 @@ def _unwanted(service: Service, context: Context) -> Activation:
 
 
 def _activation(service: Service, context: Context, own: dict[str, tuple[HostFile, ...]]) -> Activation:
-    parts = [service.name, *(name for name in service.uses if name in own)]
-    files = [file for part in parts for file in own[part]]
+    files = [file for part in dict.fromkeys(_parts(service, own)) for file in own[part]]
     return Activation(
         service.name,
         service.title,
@@ -97,6 +100,13 @@ def _activation(service: Service, context: Context, own: dict[str, tuple[HostFil
         reloaded=tuple(file.path for file in files if file.taken_up == "reload"),
         milter=service.milter,
     )
+
+
+def _parts(service: Service, own: dict[str, tuple[HostFile, ...]]) -> Iterator[str]:
+    """The service, and those of this host it uses, and what these use."""
+    yield service.name
+    for name in (it for it in service.uses if it in own):
+        yield from _parts(_BY_NAME[name], own)
 
 
 def _unit(service: Service, context: Context) -> str:

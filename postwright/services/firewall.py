@@ -5,9 +5,10 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from postwright.lanes import GATE_PORT
+from postwright.mailboxes import PORTS
 from postwright.model import IPNetwork
 from postwright.render import template
-from postwright.services import acme, submission
+from postwright.services import acme, mailboxes, submission
 from postwright.services.parts import Check, Context, HostFile, Service
 
 
@@ -29,6 +30,7 @@ def _ports(context: Context) -> list[int]:
     ports = {25} if context.host.open_on_25 else set()
     ports |= {465, 587} if submission.wanted(context) else set()
     ports |= {acme.PORT} if acme.answers_http(context) else set()
+    ports |= set(PORTS) if mailboxes.wanted(context) else set()
     return sorted(ports | set(context.fleet.firewall.extra_tcp))
 
 

@@ -18,7 +18,7 @@ from postwright.model import Address, Domain, Fleet, Host, Stream
 from postwright.pacing.plans import Plan, to_json
 from postwright.pacing.providers import Provider
 from postwright.render import template
-from postwright.services import postfix
+from postwright.services import addresses
 from postwright.services.parts import Check, Context, HostFile, Service
 
 AGENT = "/etc/postwright/agent"
@@ -78,7 +78,7 @@ def configuration(context: Context) -> dict[str, Any]:
         "providers": [_provider(it) for it in pacing.providers_in_use],
         "plans": {plan.name: to_json(plan) for plan in _plans(fleet, host)},
         "thresholds": pacing.thresholds.model_dump(),
-        "own_domains": postfix.own_domains(context),
+        "own_domains": addresses.own_domains(context),
         "domains": {it.name: _budget(fleet, host, it) for it in fleet.domains_of(host) if it.warmup},
         "streams": [_stream(name, it) for name, it in pacing.streams.items()],
         "relay": f"relay-out:{pacing.relay.nexthop}" if pacing.relay else None,

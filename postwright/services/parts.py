@@ -77,6 +77,7 @@ class HostSecrets:
     relay_password: str = field(default="", repr=False)
     acme_authority: bytes = b""
     acme_secret: str = field(default="", repr=False)
+    mailbox_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

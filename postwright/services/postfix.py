@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from postwright.lanes import UNBIND, paced
-from postwright.model import Domain
 from postwright.render import template
-from postwright.services import limits, opendkim, submission, tls
+from postwright.services import limits, mailbox_tables, opendkim, submission, tls
+from postwright.services.addresses import alias_domains, aliases
 from postwright.services.parts import Check, Context, HostFile, Release, Service, TakenUp
 
 ETC = "/etc/postfix"
@@ -13,14 +13,14 @@ PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing w
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
-    inbound = _inbound(context)
     values = {
-        "alias_domains": _alias_domains(context),
+        "alias_domains": alias_domains(context),
+        "mailboxes": mailbox_tables.settings(context),
         "submission": submission.wanted(context),
         "certificate": tls.CERTIFICATE,
         "key": tls.KEY,
         "senders": senders(context),
-        "aliases": aliases(context, inbound),
+        "aliases": aliases(context),
         "proof_port": PROOF_PORT,
         "milters": opendkim.milters(context),
         "pacing": paced(context.fleet, context.host),
@@ -31,7 +31,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values), taken_up=_taken_up(context, name))
         for name in names
     )
-    return (*made, *_paced_unit(context))
+    return (*made, *mailbox_tables.files(context), *_paced_unit(context))
 
 
 def _taken_up(context: Context, name: str) -> TakenUp:
@@ -45,44 +45,6 @@ def _paced_unit(context: Context) -> tuple[HostFile, ...]:
         return ()
     path = f"/etc/systemd/system/{unit(context.release)}.d/postwright-pacing.conf"
     return (HostFile(path, template("postfix/pacing.conf.j2", context, unbind=UNBIND)),)
-
-
-def own_domains(context: Context) -> list[str]:
-    """The domains whose mail is not sent on as it came, but where an alias leads it."""
-    return [context.host.fqdn, "localhost", *_alias_domains(context)]
-
-
-def _alias_domains(context: Context) -> list[str]:
-    """The host's own name is in mydestination, and a name may not be in both."""
-    inbound = (domain.name for domain in _inbound(context) if domain.name != context.host.fqdn)
-    return [*inbound, *return_paths(context)]
-
-
-def _inbound(context: Context) -> list[Domain]:
-    """The domains whose MX is this host."""
-    if "mx" not in context.host.roles:
-        return []
-    return [domain for domain in context.fleet.domains_of(context.host) if domain.mx == "hosts"]
-
-
-def return_paths(context: Context) -> list[str]:
-    """The names bounces of delegated domains come back to, led to this host by CNAME and MX."""
-    if "mx" not in context.host.roles:
-        return []
-    return [domain.return_path for domain in context.fleet.domains_of(context.host) if domain.return_path]
-
-
-def aliases(context: Context, inbound: list[Domain]) -> list[tuple[str, str]]:
-    """Address → target. postmaster and abuse are there always (RFC 2142); local part ``*`` is the rest of a domain."""
-    to = context.fleet.postmaster
-    own = ("root", "postmaster", "abuse", "mailer-daemon")
-    table = {f"{local}@{name}": to for name in (context.host.fqdn, "localhost") for local in own}
-    for domain in inbound:
-        entries = sorted({"postmaster": to, "abuse": to, **domain.aliases}.items())
-        table |= {f"{'' if local == '*' else local}@{domain.name}": target for local, target in entries}
-    # Whatever the local part: clients that tell bounces apart by it (VERP) make up their own.
-    table |= {f"@{name}": to for name in return_paths(context)}
-    return list(table.items())
 
 
 def senders(context: Context) -> list[tuple[str, str]]:

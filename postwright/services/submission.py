@@ -1,4 +1,4 @@
-"""Authenticated submission: Dovecot as Postfix's SASL server, and nothing else of Dovecot."""
+"""Authenticated submission: Dovecot as Postfix's SASL server. Where there are mailboxes, its unit has them too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from postwright.model import Fleet, Host, Login
 from postwright.render import template
+from postwright.services import mailboxes, tls
 from postwright.services.parts import Check, Context, HostFile, Service
 
 PASSWORDS = "/etc/dovecot/submission.passwd"
@@ -15,13 +16,15 @@ LOGINS = "/etc/postwright/logins"
 
 def _files(context: Context) -> tuple[HostFile, ...]:
     """Dovecot looks at its password files at every login, so a change of users restarts nothing."""
-    if not wanted(context):
+    if not needs_dovecot(context):
         return ()
-    previous = PREVIOUS if context.fleet.users else ""
+    hashes = context.secrets.password_hashes if wanted(context) else {}
+    previous = PREVIOUS if context.fleet.users and wanted(context) else ""
     name = "submission/dovecot-2.3.conf.j2" if context.release == "12" else "submission/dovecot.conf.j2"
+    values = {"mailboxes": mailboxes.settings(context), "certificate": tls.CERTIFICATE, "key": tls.KEY}
     return (
-        HostFile("/etc/dovecot/dovecot.conf", template(name, context, passwords=PASSWORDS, previous=previous)),
-        _passwords(PASSWORDS, context, context.secrets.password_hashes),
+        HostFile("/etc/dovecot/dovecot.conf", template(name, context, passwords=PASSWORDS, previous=previous, **values)),
+        _passwords(PASSWORDS, context, hashes),
         *([_passwords(previous, context, context.secrets.previous_hashes), _summary(context)] if previous else []),
     )
 
@@ -69,6 +72,11 @@ def wanted(context: Context) -> bool:
     return wanted_on(context.fleet, context.host)
 
 
+def needs_dovecot(context: Context) -> bool:
+    """Whether anybody asks Dovecot for anything."""
+    return wanted(context) or mailboxes.wanted(context)
+
+
 SERVICE = Service(
     name="submission",
     title="submission",
@@ -76,6 +84,7 @@ SERVICE = Service(
     files=_files,
     checks=(Check("doveconf -c /etc/dovecot/dovecot.conf -n >/dev/null", silent=True),),
     unit=lambda _release: "dovecot.service",
-    ready="test -S /var/spool/postfix/private/auth",
-    wanted=wanted,
+    uses=("mailboxes",),
+    ready=f"test -S /var/spool/postfix/private/auth && {{ ! test -e {mailboxes.PASSWORDS} || ss -Hltn sport = :993 | grep -q .; }}",
+    wanted=needs_dovecot,
 )

@@ -131,6 +131,7 @@ def test_connection_data_that_cannot_be_is_refused_by_pyinfras_name_of_it(tmp_pa
         (
             {"domain": []},
             "mail_fleet.domain: unknown key; keys are ",
+            "mail_fleet.domain: unknown key; keys are bounces, certificate_authorities, deployment, domains, firewall, keys,",
         ),
         ({"postmaster": "ops"}, "mail_fleet.postmaster: 'ops' is not a mail address, such as ops@example.com"),
         ({"domains": {}}, "mail_fleet.domains: must be a list, is a dict"),
@@ -179,7 +180,7 @@ def test_connection_data_that_cannot_be_is_refused_by_pyinfras_name_of_it(tmp_pa
                 ({"per_host": "yes please"}, "per_host", ""),
             )
         ),
-        ({"postmaster": "ops@example.com"}, "ops@example.com lies behind these hosts, which have no mailboxes"),
+        ({"postmaster": "ops@example.com"}, "ops@example.com lies behind these hosts, which would refuse its mail"),
     ],
 )
 def test_a_fleet_that_cannot_be_is_refused_with_its_key_path(tmp_path, changes, expected):

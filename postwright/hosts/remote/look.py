@@ -158,6 +158,8 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         result["files"] = {
             path: file_state(path, show=show) for path, show in {**dict.fromkeys(known, False), **paths}.items()
         }
+    if pattern := request.get("mailboxes"):
+        result["mailboxes"] = sorted(str(path) for path in Path("/").glob(pattern.lstrip("/")))
     result["services"] = {
         service["name"]: STATES.get(service["name"], service_state)(service) for service in request.get("services", ())
     }

@@ -1,0 +1,53 @@
+"""What Postfix is told of mailboxes: those of this host go to Dovecot, those of another of our hosts to that one. Pure."""
+
+from __future__ import annotations
+
+from postwright.mailboxes import end_of, held_elsewhere
+from postwright.services import mailboxes
+from postwright.services.addresses import aliases, mailbox_domains
+from postwright.services.parts import Context, HostFile
+
+ETC = "/etc/postfix"
+
+
+def settings(context: Context) -> dict[str, object] | None:
+    """What the templates need; None where the fleet has no mailbox."""
+    if not context.fleet.mailboxes:
+        return None
+    return {
+        "domains": mailbox_domains(context),
+        "held": mailboxes.wanted(context),
+        "elsewhere": bool(held_elsewhere(context.fleet, context.host)),
+        "lmtp": mailboxes.LMTP_SOCKET,
+        "quota": mailboxes.QUOTA_SOCKET,
+    }
+
+
+def files(context: Context) -> tuple[HostFile, ...]:
+    """The tables, each where main.cf names it."""
+    if not context.fleet.mailboxes:
+        return ()
+    domains = set(mailbox_domains(context))
+    known = {it: "mailbox" for it in context.fleet.mailboxes if it.partition("@")[2] in domains}
+    tables = {"mailboxes": known}
+    if held_elsewhere(context.fleet, context.host):
+        tables |= {"mailbox_transport": _transport(context), "mailbox_verify": _verify(context)}
+    return tuple(HostFile(f"{ETC}/{name}", _text(table)) for name, table in tables.items())
+
+
+def _transport(context: Context) -> dict[str, str]:
+    """Mailbox → the host that holds it."""
+    return {it: f"mailbox:[{host.fqdn}]" for it, host in held_elsewhere(context.fleet, context.host).items()}
+
+
+def _verify(context: Context) -> dict[str, str]:
+    """Address, or the rest of a domain → whether the host that holds its mailbox is asked first."""
+    elsewhere = held_elsewhere(context.fleet, context.host)
+    ends = {address: end_of(context.fleet, target) for address, target in aliases(context)}
+    asked = {it: "reject_unverified_recipient" if end in elsewhere else "DUNNO" for it, end in ends.items()}
+    return {it.removeprefix("@"): said for it, said in asked.items()}
+
+
+def _text(table: dict[str, str]) -> bytes:
+    lines = (f"{key} {value}\n" for key, value in sorted(table.items()))
+    return ("# Made by postwright; changes here are replaced by the next apply.\n" + "".join(lines)).encode()
