@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from pyinfra.api import deploy
 
+from postwright.deploys.bans import bans
 from postwright.deploys.base import base
+from postwright.deploys.fail2ban import fail2ban
 from postwright.deploys.firewall import firewall
 from postwright.deploys.opendkim import opendkim, opendkim_ed25519
 from postwright.deploys.pacing import pacing
@@ -30,12 +32,16 @@ def mail_host(bundle: Bundle) -> None:
     base(activation=units["base"])
     resolver(activation=units["resolver"])
     firewall(activation=units["firewall"])
+    if "bans" in units:
+        bans(activation=units["bans"])
     tls(certificate=CERTIFICATE)
     opendkim(activation=units["opendkim"])
     if "opendkim-ed25519" in units:
         opendkim_ed25519(activation=units["opendkim-ed25519"])
     if "submission" in units:
         submission(activation=units["submission"])
+    if "fail2ban" in units:
+        fail2ban(activation=units["fail2ban"])
     if "pacing" in units:
         pacing(activation=units["pacing"])
     postfix(activation=units["postfix"])

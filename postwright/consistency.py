@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import consistency_dns, consistency_keys, consistency_pacing
+from postwright import consistency_dns, consistency_firewall, consistency_keys, consistency_pacing
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -149,6 +149,7 @@ _CHECKS: dict[Check, set[str]] = {
     _probe: {"logins", "probe"},
     _postmaster_behind_us: {"postmaster", "domains"},
     **consistency_dns.CHECKS,
+    **consistency_firewall.CHECKS,
     **consistency_keys.CHECKS,
     **consistency_pacing.CHECKS,
 }

@@ -15,7 +15,7 @@ from postwright.inventory import Project
 from postwright.keys.keyring import Keyring
 from postwright.keys.private import load_private_key, plain, require_strength
 from postwright.keys.signing import Held
-from postwright.model import Host, SecretSource
+from postwright.model import Fleet, Host, SecretSource
 from postwright.services.parts import HostSecrets, SigningKey
 
 _RELAY = "mail_fleet.pacing.relay.password"
@@ -115,11 +115,17 @@ def require_valid(project: Project) -> None:
 def notes(project: Project) -> list[str]:
     """What is valid but not fit for production yet."""
     paths = {host.name: project.path(host.tls.certificate) for host in project.fleet.hosts}
-    return [
+    self_signed = [
         f"{path}: self-signed; clients of {name} will refuse it, get one from an authority"
         for name, path in paths.items()
         if certificates.is_self_signed(path)
     ]
+    return [*_open_to_all(project.fleet), *self_signed]
+
+
+def _open_to_all(fleet: Fleet) -> Iterator[str]:
+    if not fleet.firewall.ssh_from:
+        yield "mail_fleet.firewall.ssh_from: empty, so anybody may try to log in by SSH; name the networks you come from"
 
 
 def _certificate_problems(project: Project, host: Host) -> Iterator[str]:

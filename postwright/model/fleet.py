@@ -16,16 +16,15 @@ from postwright.model.fields import (
     HostName,
     Identifier,
     IPAddress,
-    IPNetwork,
     LocalPath,
     LoginName,
     NotEmpty,
-    Port,
     SecretSource,
     Sender,
     Server,
     Strict,
 )
+from postwright.model.firewall import Fail2ban, Fail2banOrOff, Firewall
 from postwright.model.hosts import Host
 from postwright.model.pacing import Pacing
 from postwright.model.zones import Provider, Zone
@@ -70,17 +69,6 @@ class Resolver(Strict):
     trust_anchors: tuple[Annotated[str, AfterValidator(values.trust_anchor)], ...] = ()
 
 
-class Firewall(Strict):
-    """What reaches the host besides mail: SSH, from everywhere unless networks are named.
-
-    ``ssh_ports`` are those sshd listens on, which differ from pyinfra's ``ssh_port`` behind a port forwarding.
-    """
-
-    ssh_ports: Annotated[tuple[Port, ...], NotEmpty] = (22,)
-    ssh_from: tuple[IPNetwork, ...] = ()
-    extra_tcp: tuple[Port, ...] = ()
-
-
 class Policies(Strict):
     """Limits of the queue and of a message."""
 
@@ -105,6 +93,7 @@ class Fleet(Strict):
     ``parked``: domains that send and take no mail, and say so. ``deployment``: marks records as ours where a provider keeps
     comments. ``certificate_authorities``: who may issue for the hosts' names (CAA). ``tlsa``: publish the certificates of
     hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send.
+    ``fail2ban``: bans of those who guess passwords, where anybody may try; None: no bans.
     """
 
     hosts: tuple[Host, ...]
@@ -117,6 +106,7 @@ class Fleet(Strict):
     logins: tuple[Login, ...] = ()
     resolver: Resolver = Resolver()
     firewall: Firewall = Firewall()
+    fail2ban: Fail2banOrOff = Fail2ban()
     policies: Policies = Policies()
     probe: Probe | None = None
     pacing: Pacing | None = None

@@ -5,7 +5,19 @@ Pure: nothing here runs anything. ``deploys/`` brings these values to a host in 
 
 from __future__ import annotations
 
-from postwright.services import base, firewall, opendkim, pacing, postfix, relay, resolver, submission, tls
+from postwright.services import (
+    bans,
+    base,
+    fail2ban,
+    firewall,
+    opendkim,
+    pacing,
+    postfix,
+    relay,
+    resolver,
+    submission,
+    tls,
+)
 from postwright.services.parts import Context, HostDirectory, HostFile, Service
 
 __all__ = ["SERVICES", "Context", "HostDirectory", "HostFile", "Service"]
@@ -16,10 +28,12 @@ SERVICES: tuple[Service, ...] = (
     base.SERVICE,
     resolver.SERVICE,
     firewall.SERVICE,
+    bans.SERVICE,
     tls.SERVICE,
     opendkim.SERVICE,
     opendkim.ED25519_SERVICE,
     submission.SERVICE,
+    fail2ban.SERVICE,
     pacing.SERVICE,
     relay.SERVICE,
     postfix.SERVICE,

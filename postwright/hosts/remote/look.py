@@ -121,6 +121,25 @@ def firewall_state() -> dict[str, bool]:
     }
 
 
+def bans_state(service: dict[str, Any]) -> dict[str, bool]:
+    """The same as ``service_state``; its unit stays active whatever somebody does to the table."""
+    state = service_state(service)
+    return {
+        **state,
+        "active": state["active"] and run("nft", "list", "table", "inet", "postwright_bans").returncode == 0,
+    }
+
+
+def state_of(service: dict[str, Any]) -> dict[str, bool]:
+    """Whether a service runs what is on disk; of what has no process, whether the kernel has it."""
+    match service["name"]:
+        case "firewall":
+            return firewall_state()
+        case "bans":
+            return bans_state(service)
+    return service_state(service)
+
+
 def main(request: dict[str, Any]) -> None:
     """Run the script."""
     try:
@@ -141,10 +160,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         result["files"] = {
             path: file_state(path, show=show) for path, show in {**dict.fromkeys(known, False), **paths}.items()
         }
-    result["services"] = {
-        service["name"]: firewall_state() if service["name"] == "firewall" else service_state(service)
-        for service in request.get("services", ())
-    }
+    result["services"] = {service["name"]: state_of(service) for service in request.get("services", ())}
     if path := request.get("certificate"):
         result["certificate"] = run("openssl", "x509", "-noout", "-checkend", "0", "-in", path).returncode == 0
     if request.get("ports"):
