@@ -34,5 +34,7 @@ SERVICE = Service(
     checks=(Check(f"nft -c -f {RULES}"),),
     unit=lambda _release: UNIT,
     ready=f"nft list table inet {TABLE} >/dev/null",
+    # Says how the table goes when it is stopped for good.
+    lasting=(f"/etc/systemd/system/{UNIT}",),
     wanted=wanted,
 )
