@@ -9,7 +9,9 @@ from __future__ import annotations
 from pyinfra.api import deploy
 
 from postwright.deploys.acme import acme
+from postwright.deploys.bans import bans
 from postwright.deploys.base import base
+from postwright.deploys.fail2ban import fail2ban
 from postwright.deploys.firewall import firewall
 from postwright.deploys.limits import limits
 from postwright.deploys.opendkim import opendkim, opendkim_ed25519
@@ -32,6 +34,8 @@ def mail_host(bundle: Bundle) -> None:
     base(activation=units["base"])
     resolver(activation=units["resolver"])
     firewall(activation=units["firewall"])
+    if "bans" in units:
+        bans(activation=units["bans"])
     if "acme" in units:
         acme(activation=units["acme"])
     else:
@@ -43,6 +47,8 @@ def mail_host(bundle: Bundle) -> None:
         submission(activation=units["submission"])
     if "limits" in units:
         limits(activation=units["limits"])
+    if "fail2ban" in units:
+        fail2ban(activation=units["fail2ban"])
     if "pacing" in units:
         pacing(activation=units["pacing"])
     postfix(activation=units["postfix"])

@@ -217,6 +217,21 @@ mail = (
                 # Empty: SSH from everywhere. Name networks to narrow it; a lock-out is undone by the host itself.
                 "ssh_from": [],
                 "extra_tcp": [],
+                # Nobody but Postfix connects to port 25 of others, root and containers included.
+                "egress": True,
+                # A table of sets to put bans into, which stays when the rules change.
+                "bans": True,
+            },
+            # Addresses that fail to log in are banned, where SSH or submission is open to everybody; None: never.
+            # Never banned: firewall.ssh_from, trusted_networks, the fleet's hosts, and those who logged in by SSH within an
+            # hour. See docs/firewall.md.
+            "fail2ban": {
+                "ssh_failures": 5,
+                "login_failures": 10,  # of submission
+                "within": "10m",
+                "ban": "1h",  # the first; each further one is twice as long, up to
+                "longest": "1w",
+                "ignore": [],  # more networks that are never banned
             },
             "policies": {
                 "message_size": 26214400,  # octets

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import (consistency_acme, consistency_dns, consistency_keys, consistency_mailboxes, consistency_pacing, consistency_users,)
+from postwright import (consistency_acme, consistency_dns, consistency_firewall, consistency_keys, consistency_mailboxes, consistency_pacing, consistency_users,)
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -126,6 +126,7 @@ _CHECKS: dict[Check, set[str]] = {
     _postmaster_behind_us: {"postmaster", "domains"},
     **consistency_acme.CHECKS,
     **consistency_dns.CHECKS,
+    **consistency_firewall.CHECKS,
     **consistency_keys.CHECKS,
     **consistency_mailboxes.CHECKS,
     **consistency_pacing.CHECKS,

@@ -19,7 +19,7 @@ from postwright.keys.keyring import Keyring
 from postwright.keys.private import load_private_key, plain, require_strength
 from postwright.keys.signing import Held
 from postwright.mailboxes import held_by
-from postwright.model import Host, SecretSource
+from postwright.model import Fleet, Host, SecretSource
 from postwright.services.parts import HostSecrets, SigningKey
 from postwright.users.store import Store
 from postwright.users.store import read as read_store
@@ -194,14 +194,17 @@ def notes(project: Project) -> list[str]:
     """What is valid but not fit for production yet."""
     files = {host.name: host.tls_files for host in project.fleet.hosts}
     paths = {name: project.path(it.certificate) for name, it in files.items() if it}
-    return [
-        *(
-            f"{path}: self-signed; clients of {name} will refuse it, get one from an authority"
-            for name, path in paths.items()
-            if certificates.is_self_signed(path)
-        ),
-        *unadmitted_issuer(project.fleet),
+    self_signed = [
+        f"{path}: self-signed; clients of {name} will refuse it, get one from an authority"
+        for name, path in paths.items()
+        if certificates.is_self_signed(path)
     ]
+    return [*_open_to_all(project.fleet), *self_signed, *unadmitted_issuer(project.fleet)]
+
+
+def _open_to_all(fleet: Fleet) -> Iterator[str]:
+    if not fleet.firewall.ssh_from:
+        yield "mail_fleet.firewall.ssh_from: empty, so anybody may try to log in by SSH; name the networks you come from"
 
 
 def _certificate_problems(project: Project, host: Host) -> Iterator[str]:

@@ -14,7 +14,8 @@ from postwright.checks.context import Told, told
 from postwright.dns.kinds import dmarc, senders
 from postwright.inventory import Project
 from postwright.model import Domain, Fleet, Host
-from postwright.services import SERVICES
+from postwright.services import SERVICES, bans, fail2ban
+from postwright.services.parts import Context, HostSecrets
 
 # A check with one of these arguments runs on the domains it is about.
 _DOMAINS: dict[str, Callable[[Fleet, Domain], object]] = {
@@ -100,7 +101,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "certified" in metafunc.fixturenames:
         pairs = [(host, address) for host in fleet.hosts for address in host.addresses if fleet.certificate_authorities]
         metafunc.parametrize("certified", pairs, ids=[f"{host.name}-{address.ip}" for host, address in pairs])
+    _parametrize_guarded(metafunc, fleet)
     _parametrize_domains(metafunc, fleet)
+
+
+def _parametrize_guarded(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
+    """Hosts by what of firewall and bans they have."""
+    contexts = [Context(fleet, host, "13", HostSecrets()) for host in fleet.hosts]
+    having = {
+        "egress_host": [it.host for it in contexts if fleet.firewall.egress],
+        "banning_host": [it.host for it in contexts if bans.wanted(it)],
+        "guarded_host": [it.host for it in contexts if fail2ban.wanted(it)],
+    }
+    for name, hosts in having.items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, hosts, ids=[host.name for host in hosts])
 
 
 def _parametrize_domains(metafunc: pytest.Metafunc, fleet: Fleet) -> None:

@@ -15,13 +15,14 @@ from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
-from postwright.services import limits
+from postwright.services import bans, fail2ban, limits
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.pacing import UNIT
-from postwright.services.parts import Release, Service
+from postwright.services.parts import Context, HostSecrets, Release, Service
 from postwright.services.tls import KEY
 
 On = Callable[[Host], testinfra.host.Host]
+_BY_WISH = {"bans": bans.UNIT, "fail2ban": fail2ban.UNIT}  # where the inventory asks for them
 
 
 def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: Fleet, on: On) -> None:
@@ -39,6 +40,9 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
         return
     if service.name == "pacing" and not fleet.paces(host):
         assert not on(host).service(UNIT).is_running, f"{UNIT} is running, though nothing is paced here"
+        return
+    if service.name in _BY_WISH and not service.wanted(Context(fleet, host, "13", HostSecrets())):
+        assert not on(host).service(_BY_WISH[service.name]).is_running, f"{_BY_WISH[service.name]} is running"
         return
     release: Release = "12" if on(host).system_info.release.startswith("12") else "13"
     unit = service.unit(release) if service.unit else ""

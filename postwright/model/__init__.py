@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from postwright.model.domains import Bimi, Delegated, Dmarc, Domain, MtaSts
 from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
+from postwright.model.firewall import Fail2ban, Firewall
 from postwright.model.fleet import Fleet, Keys
 from postwright.model.hosts import Address, Host, Ssh, TlsFiles
 from postwright.model.mailboxes import Mailbox
@@ -25,6 +26,8 @@ __all__ = [
     "Dmarc",
     "Domain",
     "DomainWarmup",
+    "Fail2ban",
+    "Firewall",
     "Fleet",
     "Host",
     "IPAddress",

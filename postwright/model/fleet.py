@@ -16,15 +16,14 @@ from postwright.model.fields import (
     HostName,
     Identifier,
     IPAddress,
-    IPNetwork,
     LocalPath,
     LoginName,
     NotEmpty,
-    Port,
     SecretSource,
     Server,
     Strict,
 )
+from postwright.model.firewall import Fail2ban, Fail2banOrOff, Firewall
 from postwright.model.hosts import Host
 from postwright.model.mailboxes import Mailbox, MailboxAddress
 from postwright.model.pacing import Pacing
@@ -64,17 +63,6 @@ class Resolver(Strict):
     trust_anchors: tuple[Annotated[str, AfterValidator(values.trust_anchor)], ...] = ()
 
 
-class Firewall(Strict):
-    """What reaches the host besides mail: SSH, from everywhere unless networks are named.
-
-    ``ssh_ports`` are those sshd listens on, which differ from pyinfra's ``ssh_port`` behind a port forwarding.
-    """
-
-    ssh_ports: Annotated[tuple[Port, ...], NotEmpty] = (22,)
-    ssh_from: tuple[IPNetwork, ...] = ()
-    extra_tcp: tuple[Port, ...] = ()
-
-
 class Policies(Strict):
     """Limits of the queue and of a message."""
 
@@ -101,7 +89,8 @@ class Fleet(Strict):
     hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send. ``acme``: who
     issues for hosts with ``"tls": "acme"``. ``users``: a file of more logins, kept by `postwright users`; ``logins`` has
     both, those of the inventory first. ``mailboxes``: address → what is kept for it. ``bounces``: who gets what comes back
-    to return paths; None: the postmaster.
+    to return paths; None: the postmaster. ``fail2ban``: bans of those who guess passwords, where anybody may try; None: no
+    bans.
     """
 
     hosts: tuple[Host, ...]
@@ -118,6 +107,7 @@ class Fleet(Strict):
     user_limits: UserLimits = UserLimits()
     resolver: Resolver = Resolver()
     firewall: Firewall = Firewall()
+    fail2ban: Fail2banOrOff = Fail2ban()
     policies: Policies = Policies()
     probe: Probe | None = None
     pacing: Pacing | None = None

@@ -28,10 +28,17 @@ def _files(context: Context) -> tuple[HostFile, ...]:
 def _ports(context: Context) -> list[int]:
     """The TCP ports open to everybody."""
     ports = {25} if context.host.open_on_25 else set()
-    ports |= {465, 587} if submission.wanted(context) else set()
     ports |= {acme.PORT} if acme.answers_http(context) else set()
-    ports |= set(PORTS) if mailboxes.wanted(context) else set()
+    ports |= set(login_ports(context))
     return sorted(ports | set(context.fleet.firewall.extra_tcp))
+
+
+def login_ports(context: Context) -> list[int]:
+    """The TCP ports clients log in on, but SSH's: those a ban closes to who guesses passwords."""
+    return [
+        *([465, 587] if submission.wanted(context) else []),
+        *(PORTS if mailboxes.wanted(context) else []),
+    ]
 
 
 def _ssh_from(context: Context) -> dict[int, list[IPNetwork]]:

@@ -134,8 +134,21 @@ def acme_state(_service: dict[str, Any]) -> dict[str, bool]:
     }
 
 
-# How those are told that write no stamp.
-STATES: dict[str, Callable[[dict[str, Any]], dict[str, bool]]] = {"firewall": firewall_state, "acme": acme_state}
+def bans_state(service: dict[str, Any]) -> dict[str, bool]:
+    """The same as ``service_state``; its unit stays active whatever somebody does to the table."""
+    state = service_state(service)
+    return {
+        **state,
+        "active": state["active"] and run("nft", "list", "table", "inet", "postwright_bans").returncode == 0,
+    }
+
+
+# How those are told that write no stamp, or whose unit says too little.
+STATES: dict[str, Callable[[dict[str, Any]], dict[str, bool]]] = {
+    "firewall": firewall_state,
+    "acme": acme_state,
+    "bans": bans_state,
+}
 
 
 def main(request: dict[str, Any]) -> None:

@@ -1,0 +1,85 @@
+"""What the packet filter and the bans promise, seen on the host and from outside."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+import testinfra.host
+
+from postwright.checks.answers import last_line
+from postwright.checks.unknown import UnknownError
+from postwright.model import Fleet, Host
+from postwright.services.bans import RULES, TABLE
+from postwright.services.fail2ban import jails
+from postwright.services.parts import Context, HostSecrets
+
+On = Callable[[Host], testinfra.host.Host]
+_CLOSED = 1  # tcpmux, which nobody opens
+_NOT_POSTFIX = """
+import socket
+client = socket.socket()
+client.settimeout(5)
+client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)  # let through, it ends at the next router
+try:
+    client.connect(("192.0.2.1", 25))
+except ConnectionRefusedError:
+    print("refused")
+except OSError as error:
+    print(f"let out ({error})")
+"""
+
+
+def test_firewall_is_as_its_file(mail_host: Host, on: On) -> None:
+    """The packet filter's table in the kernel is that of its file."""
+    _assert_loaded(on(mail_host), "/etc/postwright/firewall.nft", "postwright", "-s")
+
+
+def test_table_of_bans_is_as_its_file(banning_host: Host, on: On) -> None:
+    """The table of bans in the kernel is that of its file, whoever is banned."""
+    _assert_loaded(on(banning_host), RULES, TABLE, "-s -t")
+
+
+def test_closed_port_is_closed_from_outside(mail_host: Host, on: On) -> None:
+    """A port that no rule opens is closed to the outside, by the packet filter."""
+    on(mail_host).run("true")  # whether it can be reached at all
+    address = str(mail_host.addresses[0].ip)
+    try:
+        socket.create_connection((address, _CLOSED), timeout=3).close()
+    except ConnectionRefusedError:
+        pytest.fail(f"port {_CLOSED} of {address} refuses by itself; no packet filter stands before it")
+    except OSError:
+        return  # an answer of the filter, or none because of another one in between
+    pytest.fail(f"port {_CLOSED} of {address} takes connections")
+
+
+def test_only_postfix_reaches_port_25(egress_host: Host, on: On) -> None:
+    """No other user than Postfix can connect to port 25 of others; root cannot either."""
+    for user in ("nobody", "root"):
+        done = on(egress_host).run("runuser -u %s -- python3 -c %s", user, _NOT_POSTFIX)
+        if done.rc:
+            raise UnknownError(f"host {egress_host.name}: cannot be tried as {user}: {last_line(done.stderr)}")
+        assert done.stdout.strip() == "refused", f"{user} is {done.stdout.strip()}"
+
+
+def test_jails_are_active(guarded_host: Host, fleet: Fleet, on: On) -> None:
+    """fail2ban watches the logins that are open to everybody."""
+    done = on(guarded_host).run("fail2ban-client status")
+
+    assert done.rc == 0, last_line(done.stderr) or last_line(done.stdout)
+    listed = done.stdout.rpartition("Jail list:")[2].replace(",", " ").split()
+    missing = set(jails(Context(fleet, guarded_host, "13", HostSecrets()))) - set(listed)
+    assert not missing, f"no jail {', '.join(sorted(missing))}"
+
+
+def _assert_loaded(there: testinfra.host.Host, path: str, table: str, options: str) -> None:
+    """Compare the table with what its file makes of an empty network namespace."""
+    listing = f"nft {options} list table inet {table}"
+    wanted = there.run(f"unshare --net sh -c 'nft -f {path} && {listing}'")
+    if wanted.rc:
+        raise UnknownError(f"{path} cannot be read: {last_line(wanted.stderr)}")
+    found = there.run(listing)
+
+    assert found.rc == 0, f"table inet {table} is not loaded: {last_line(found.stderr)}"
+    assert found.stdout == wanted.stdout, f"table inet {table} is not as {path} says; an apply loads it again"

@@ -1,0 +1,218 @@
+"""Packet filter and bans on a real host: what is shut out, what is let out, and that others' rules stay as they are."""
+
+import json
+import time
+
+import pytest
+
+from postwright.lab import box, mail, state
+
+pytestmark = pytest.mark.lab
+
+LAB = "lab4"
+FEW = 'fleet["fail2ban"] = {"ssh_failures": 3, "login_failures": 3}'
+ATTACKER = ("10.78.4.20", "fd78:0:0:4::20")
+# Three clients at once, for Dovecot lets each wait longer than the last.
+GUESS = """
+import smtplib, ssl, threading
+easy = ssl._create_unverified_context()
+def guess(port):
+    client = smtplib.SMTP_SSL(HOST, port, context=easy) if port == 465 else smtplib.SMTP(HOST, port)
+    if port == 587:
+        client.starttls(context=easy)
+    client.ehlo()
+    client.user, client.password = "shop@shop.test", "a guess"
+    try:
+        client.auth("PLAIN", client.auth_plain)
+    except smtplib.SMTPException as error:
+        print(error)
+guesses = [threading.Thread(target=guess, args=(port,)) for port in (465, 587, 465)]
+for it in guesses: it.start()
+for it in guesses: it.join()
+"""
+# What another program may have: chains of its own, translation of addresses, and a file that flushes all rules first.
+FOREIGN = """
+flush ruleset
+table ip foreign {
+    set theirs { type ipv4_addr; elements = { 203.0.113.1, 203.0.113.2 }; }
+    chain before { type nat hook prerouting priority dstnat; policy accept; tcp dport 8080 dnat to 10.200.0.2:80; }
+    chain after { type nat hook postrouting priority srcnat; policy accept; ip saddr 10.200.0.0/24 masquerade; }
+    chain passing { type filter hook forward priority filter; policy accept; ip saddr @theirs drop; }
+}
+table ip witness {
+    chain out { type filter hook postrouting priority 200; policy accept; ip daddr 203.0.113.25 tcp dport 25 counter; }
+}
+"""
+CONTAINER = """
+ip netns add inside && ip link add to-inside type veth peer name eth0 netns inside && sysctl -qw net.ipv4.ip_forward=1
+ip addr add 10.200.0.1/24 dev to-inside && ip link set to-inside up
+ip -n inside addr add 10.200.0.2/24 dev eth0 && ip -n inside link set eth0 up && ip -n inside route add default via 10.200.0.1
+"""
+
+
+@pytest.fixture(scope="module")
+def guarded(operator):
+    """The host, set up to ban after three failures; another program of it then loads rules of its own."""
+    made = operator.changed("guarded", FEW)
+    made.run("apply", "--yes", "--no-verify")
+    made.on_host(f"cat >/etc/nftables.conf <<'E'\n{FOREIGN}\nE\nsystemctl enable --now nftables")
+    return made
+
+
+def connects(user, address, port, within=""):
+    """A shell command that says whether a user of the host gets a connection."""
+    code = f"import socket; socket.create_connection(('{address}', {port}), timeout=5)"
+    return f'{within} runuser -u {user} -- python3 -c "{code}" 2>&1 | tail -1 | grep . || echo connected'
+
+
+def from_attacker(command):
+    return box.run(LAB, "receiver", command, check=False).stdout.strip()
+
+
+def banned(guarded, name):
+    """Who is in a set of the table of bans, IPv4 or IPv6."""
+    shown = guarded.on_host(f"nft -j list set inet postwright_bans {name}").stdout
+    (found,) = [it["set"].get("elem", []) for it in json.loads(shown)["nftables"] if "set" in it]
+    return [it["elem"]["val"] if isinstance(it, dict) else it for it in found]
+
+
+def eventually(question, wanted):
+    deadline = time.monotonic() + 30
+    while (found := question()) != wanted and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def test_an_apply_stands_beside_rules_of_others_and_every_check_passes(guarded):
+    before = guarded.on_host("nft -s list table ip foreign").stdout
+    guarded.run("apply", "--yes", "--no-verify")  # the other's file has flushed ours
+    guarded.on_host("systemctl restart postwright-firewall postwright-bans")
+
+    assert guarded.on_host("nft -s list table ip foreign").stdout == before
+    assert guarded.json("verify")["all_ok"]
+    assert guarded.json("plan")["empty"]
+
+
+def test_only_postfix_gets_out_to_port_25(guarded):
+    receiver = state.load(LAB).hosts["receiver"]
+    outcome = {
+        (user, address): guarded.on_host(connects(user, address, 25)).stdout.strip().partition(":")[0]
+        for user in ("root", "nobody", "postfix")
+        for address in (receiver.ipv4, receiver.ipv6)
+    }
+
+    assert {user for (user, _), said in outcome.items() if said == "connected"} == {"postfix"}
+    assert {said for (user, _), said in outcome.items() if user != "postfix"} == {"ConnectionRefusedError"}
+    assert guarded.on_host(connects("nobody", receiver.ipv4, 22)).stdout.strip() == "connected"
+
+
+def test_what_runs_behind_the_host_does_not_get_out_to_port_25_of_the_world(guarded):
+    guarded.on_host(CONTAINER)
+    within = "ip netns exec inside"
+    outside = guarded.on_host(connects("root", "203.0.113.25", 25, within)).stdout
+    counted = guarded.on_host("nft list table ip witness").stdout
+    near = guarded.on_host(connects("root", state.load(LAB).hosts["receiver"].ipv4, 25, within)).stdout
+
+    assert "ConnectionRefusedError" in outside
+    assert "counter packets 0 " in counted
+    assert near.strip() == "connected"
+
+
+def test_verify_sees_rules_that_were_taken_away_and_the_next_apply_brings_them_back(guarded):
+    guarded.on_host("nft flush chain inet postwright egress; nft delete table inet postwright_bans")
+    seen = [
+        it["outcome"]
+        for words in ("is that of its file", "connect to port 25")
+        for it in guarded.json("verify", "-k", words, check=False)["checks"]
+    ]
+    guarded.on_host("systemctl stop postwright-firewall")
+    guarded.run("apply", "--yes", "--no-verify")
+
+    assert seen == ["failed"] * 3
+    assert guarded.json("verify", "-k", "is that of its file")["ok"] == 2
+
+
+def test_who_guesses_passwords_of_submission_is_banned_from_it_and_nobody_else(guarded):
+    here = state.load(LAB).hosts["mx1"]
+    said = from_attacker(["python3", "-c", GUESS.replace("HOST", repr(here.ipv4))])
+
+    assert said.count("authentication failed") == 3
+    assert eventually(lambda: banned(guarded, "login_v4"), [ATTACKER[0]]) == [ATTACKER[0]]
+    assert from_attacker(connects("root", here.ipv4, 587)) != "connected"
+    assert from_attacker(connects("root", here.ipv4, 465)) != "connected"
+    assert from_attacker(connects("root", here.ipv4, 25)) == "connected"  # its mail to us is another matter
+    assert mail.exchange(name=LAB).good
+
+
+def test_who_guesses_at_ssh_is_banned_from_it_and_nobody_else(guarded):
+    here = state.load(LAB).hosts["mx1"]
+    options = "-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+    for user in ("root", "admin", "root"):
+        from_attacker(f"ssh {options} {user}@{here.ipv6} true")
+
+    assert eventually(lambda: banned(guarded, "ssh_v6"), [ATTACKER[1]]) == [ATTACKER[1]]
+    assert from_attacker(connects("root", here.ipv6, 22)) != "connected"
+    assert from_attacker(connects("root", here.ipv4, 22)) == "connected"
+
+
+def test_an_operator_who_mistypes_is_not_banned(guarded):
+    """Logged in by SSH just now, by the apply."""
+    here = state.load(LAB).hosts["mx1"]
+    code = GUESS.replace("HOST", repr(here.ipv4))
+    namespace = {}
+    exec(code, namespace)  # noqa: S102 - the same guesses, from this machine
+
+    ignored = "grep -c 'postfix-sasl. Ignore 10.78.4.1 by command' /var/log/fail2ban.log"
+    assert eventually(lambda: guarded.on_host(ignored, check=False).stdout.strip() > "0", True)
+    assert banned(guarded, "login_v4") == [ATTACKER[0]]
+    assert mail.exchange(name=LAB).good
+
+
+def test_bans_outlive_restarts_and_new_rules_and_a_rollback(guarded):
+    guarded.on_host("systemctl restart fail2ban postwright-bans postwright-firewall")
+    eventually(lambda: guarded.on_host("fail2ban-client ping", check=False).returncode, 0)
+    narrow = guarded.changed("narrow", f'{FEW}; fleet["firewall"] = {{"ssh_from": ["192.0.2.0/24"]}}')
+    foreign = guarded.on_host("nft -s list table ip foreign").stdout
+    done = narrow.run("apply", "--yes", check=False)
+
+    assert "they were taken back" in done.stderr
+    assert guarded.on_host("nft -s list table ip foreign").stdout == foreign
+    assert (banned(guarded, "login_v4"), banned(guarded, "ssh_v6")) == ([ATTACKER[0]], [ATTACKER[1]])
+    guarded.run("apply", "--yes", "--no-verify")
+
+
+def test_a_reboot_brings_rules_and_bans_back_beside_those_of_others(guarded):
+    foreign = guarded.on_host("nft -s list table ip foreign").stdout
+    guarded.cut_power()
+    guarded.boot()
+    eventually(lambda: guarded.on_host("fail2ban-client ping", check=False).returncode, 0)
+
+    assert eventually(lambda: banned(guarded, "login_v4"), [ATTACKER[0]]) == [ATTACKER[0]]
+    assert guarded.on_host("nft -s list table ip foreign").stdout == foreign
+    assert guarded.json("plan")["empty"]
+    assert guarded.json("verify", "-k", "is that of its file")["ok"] == 2
+
+
+def test_a_ban_is_lifted_by_hand_and_one_made_by_hand_ends_by_itself(guarded):
+    here = state.load(LAB).hosts["mx1"]
+    guarded.on_host(f"fail2ban-client unban {ATTACKER[0]} {ATTACKER[1]}")
+    lifted = (banned(guarded, "login_v4"), banned(guarded, "ssh_v6"), from_attacker(connects("root", here.ipv4, 587)))
+    guarded.on_host("nft add element inet postwright_bans banned_v4 '{ 10.78.4.16/28 timeout 3s }'")
+    shut = from_attacker(connects("root", here.ipv4, 25))
+
+    assert lifted == ([], [], "connected")
+    assert shut != "connected"
+    assert eventually(lambda: from_attacker(connects("root", here.ipv4, 25)), "connected") == "connected"
+
+
+def test_what_is_switched_off_goes_and_leaves_nothing(guarded):
+    off = guarded.changed("off", 'fleet["firewall"] = {"egress": False, "bans": False}; fleet["fail2ban"] = None')
+    off.run("apply", "--yes", "--no-verify")
+    tables = guarded.on_host("nft list tables").stdout
+    running = guarded.on_host("systemctl is-active fail2ban postwright-bans", check=False).stdout.split()
+    left = guarded.on_host("ls -d /etc/fail2ban/*/postwright* /etc/postwright/ban* 2>/dev/null", check=False).stdout
+
+    assert "postwright_bans" not in tables
+    assert running == ["inactive", "inactive"]
+    assert left == ""
+    assert off.json("verify", "-k", "runs_what_is_on_disk")["all_ok"]
