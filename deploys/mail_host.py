@@ -10,6 +10,7 @@ from pyinfra.api import deploy
 
 from postwright.deploys.base import base
 from postwright.deploys.firewall import firewall
+from postwright.deploys.hardening import hardening
 from postwright.deploys.opendkim import opendkim, opendkim_ed25519
 from postwright.deploys.pacing import pacing
 from postwright.deploys.postfix import postfix
@@ -30,6 +31,7 @@ def mail_host(bundle: Bundle) -> None:
     base(activation=units["base"])
     resolver(activation=units["resolver"])
     firewall(activation=units["firewall"])
+    hardening(units=units)
     tls(certificate=CERTIFICATE)
     opendkim(activation=units["opendkim"])
     if "opendkim-ed25519" in units:

@@ -28,6 +28,7 @@ def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float) -> Iter
     yield from _space(system)
     yield from _taken_ports(seen["listeners"])
     yield from _unreachable_sshd(fleet, seen["listeners"])
+    yield from _locked_out(fleet, system["release"], seen.get("login"))
     if abs(system["clock"] - now) > CLOCK_TOLERANCE:
         yield f"its clock is {system['clock'] - now:+.0f} s off this machine's; set it right, or signatures and TSIG will fail"
     if system["applying"] is not None:
@@ -46,6 +47,18 @@ def _taken_ports(listeners: dict[str, list[str]]) -> Iterator[str]:
         programs = listeners.get(port, [])
         if programs and not any(program.startswith("master ") for program in programs):
             yield f"port {port} is taken by {', '.join(programs)}; stop and disable that program, then run again"
+
+
+def _locked_out(fleet: Fleet, release: str, login: str | None) -> Iterator[str]:
+    """Nobody logs in with a password where keys are all that sshd takes. ``login``: how we did, None if unknown."""
+    said = fleet.hardening.ssh
+    if said and login not in (None, "publickey"):
+        yield (
+            f"you log in by {login}, and sshd would take keys only (mail_fleet.hardening.ssh); put your key there "
+            '(ssh-copy-id), name it as ssh_key and take ssh_password out, or say "ssh": False'
+        )
+    if said and said.second_factor == "totp" and release == "12":
+        yield 'the OpenSSH of Debian 12 cannot ask for a code alone (mail_fleet.hardening.ssh); say "fido2", or upgrade to Debian 13'
 
 
 def _unreachable_sshd(fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:

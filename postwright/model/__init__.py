@@ -9,6 +9,7 @@ from __future__ import annotations
 from postwright.model.domains import Bimi, Delegated, Dmarc, Domain, MtaSts
 from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.fleet import Fleet, Keys
+from postwright.model.hardening import Hardening, Journal, SshHardening, Sysctl, Upgrades
 from postwright.model.hosts import Address, Host, Ssh, TlsFiles
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
@@ -22,9 +23,11 @@ __all__ = [
     "Domain",
     "DomainWarmup",
     "Fleet",
+    "Hardening",
     "Host",
     "IPAddress",
     "IPNetwork",
+    "Journal",
     "Keys",
     "MtaSts",
     "Octodns",
@@ -34,9 +37,12 @@ __all__ = [
     "Rfc2136",
     "SecretSource",
     "Ssh",
+    "SshHardening",
     "Stream",
     "Strict",
+    "Sysctl",
     "TlsFiles",
+    "Upgrades",
     "Warmup",
     "Zone",
     "Zonefile",

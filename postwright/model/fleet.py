@@ -26,6 +26,7 @@ from postwright.model.fields import (
     Server,
     Strict,
 )
+from postwright.model.hardening import Hardening
 from postwright.model.hosts import Host
 from postwright.model.pacing import Pacing
 from postwright.model.zones import Provider, Zone
@@ -104,7 +105,7 @@ class Fleet(Strict):
 
     ``parked``: domains that send and take no mail, and say so. ``deployment``: marks records as ours where a provider keeps
     comments. ``certificate_authorities``: who may issue for the hosts' names (CAA). ``tlsa``: publish the certificates of
-    hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send.
+    hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send. ``hardening``: how they are locked down.
     """
 
     hosts: tuple[Host, ...]
@@ -120,6 +121,7 @@ class Fleet(Strict):
     policies: Policies = Policies()
     probe: Probe | None = None
     pacing: Pacing | None = None
+    hardening: Hardening = Hardening()
     deployment: Identifier = "main"
     certificate_authorities: tuple[HostName, ...] = ()
     tlsa: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from postwright.services import SERVICES
+from postwright.services import SERVICES, sandbox
 from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service
 
 STAMPS = "/etc/postwright/stamps"
@@ -23,6 +23,8 @@ class Activation:
     ready: str
     reloaded: tuple[str, ...] = ()
     milter: str = ""
+    tried: bool = False
+    holds: str = ""
 
     @property
     def stamps(self) -> dict[str, tuple[str, ...]]:
@@ -52,8 +54,8 @@ def bundle(context: Context) -> Bundle:
     wanted = [service for service in SERVICES if service.wanted(context)]
     own = {service.name: service.files(context) for service in wanted}
     activations = tuple(_activation(service, context, own) for service in wanted if service.unit)
-    files = [file for service in wanted for file in own[service.name]]
-    files += [file for activation in activations if activation.name != "firewall" for file in _stamp_files(activation)]
+    files = [file for service in wanted for file in (*own[service.name], *sandbox.drop_ins(service, context))]
+    files += [file for activation in activations if not activation.tried for file in _stamp_files(activation)]
     retired = tuple(_unwanted(service, context) for service in SERVICES if service.unit and service not in wanted)
     return Bundle(
         host=context.host.name,
@@ -80,7 +82,7 @@ def _unwanted(service: Service, context: Context) -> Activation:
 
 def _activation(service: Service, context: Context, own: dict[str, tuple[HostFile, ...]]) -> Activation:
     parts = [service.name, *(name for name in service.uses if name in own)]
-    files = [file for part in parts for file in own[part]]
+    files = [*(file for part in parts for file in own[part]), *sandbox.drop_ins(service, context)]
     return Activation(
         service.name,
         service.title,
@@ -89,6 +91,8 @@ def _activation(service: Service, context: Context, own: dict[str, tuple[HostFil
         ready=service.ready,
         reloaded=tuple(file.path for file in files if file.taken_up == "reload"),
         milter=service.milter,
+        tried=service.tried,
+        holds=service.holds,
     )
 
 

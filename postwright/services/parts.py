@@ -108,7 +108,9 @@ class Service:
     of those it read is the stamp that restarts and reloads are decided from. ``ready`` is a shell command that
     succeeds when the service answers. ``milter`` is the socket of a milter that reloads some of its files, which it
     does when it is next connected to. ``lasting`` are the beginnings of paths that are removed last, for the service,
-    or who speaks to it, may need them until then.
+    or who speaks to it, may need them until then. ``tried``: what it takes up could lock the operator out, so the host
+    takes it back by itself unless a new SSH connection gets through (``remote/trial.py``). ``holds`` is a shell command
+    that fails if what the service has done is no longer in effect, though it runs what is on disk.
     """
 
     name: str
@@ -123,3 +125,5 @@ class Service:
     milter: str = ""
     lasting: tuple[str, ...] = ()
     wanted: Callable[[Context], bool] = always
+    tried: bool = False
+    holds: str = ""

@@ -15,6 +15,10 @@ from typing import Any, NoReturn, TextIO
 STATE = Path("/var/lib/postwright")
 RUN = Path("/run/postwright")
 ETC = Path("/etc/postwright")
+# Settings of sshd: as described, where sshd reads them, and as a new connection has confirmed them.
+SSHD_CANDIDATE = ETC / "sshd.conf"
+SSHD_LIVE = Path("/etc/ssh/sshd_config.d/00-postwright.conf")
+SSHD_CONFIRMED = STATE / "sshd.conf"
 # Debian asks this file whether a package may start its service (invoke-rc.d(8)).
 GUARD = Path("/usr/sbin/policy-rc.d")
 GUARD_MARK = "# postwright: no service starts before it is configured\n"
@@ -95,13 +99,20 @@ def has_stamp(name: str, paths: Iterable[str]) -> bool:
     return text_of(RUN / f"{name}.stamp").strip() == configuration_digest(paths)
 
 
+def holds(service: dict[str, Any]) -> bool:
+    """Whether what the service has done is still in effect, by its own test."""
+    return not service.get("holds") or run("sh", "-c", service["holds"]).returncode == 0
+
+
 def service_state(service: dict[str, Any]) -> dict[str, bool]:
     """Whether a service runs, starts at boot, was started with what is on disk now, and has loaded what it reloads."""
     unit = unit_state(service["unit"])
     return {
         "active": unit.get("ActiveState") == "active",
         "enabled": unit.get("UnitFileState") in {"enabled", "static", "alias", "enabled-runtime"},
-        "current": has_stamp(service["name"], service["stamped"]) and unit.get("NeedDaemonReload") != "yes",
+        "current": has_stamp(service["name"], service["stamped"])
+        and unit.get("NeedDaemonReload") != "yes"
+        and holds(service),
         "loaded": not service["reloaded"] or has_stamp(f"{service['name']}.reload", service["reloaded"]),
         "wanted_here": not unfit_for_container(unit),
     }

@@ -19,6 +19,9 @@ from postwright.hosts.remote.common import (
     GUARD,
     GUARD_MARK,
     RUN,
+    SSHD_CANDIDATE,
+    SSHD_CONFIRMED,
+    SSHD_LIVE,
     STATE,
     answer,
     digest,
@@ -121,6 +124,22 @@ def firewall_state() -> dict[str, bool]:
     }
 
 
+def ssh_state() -> dict[str, bool]:
+    """The same; sshd has loaded what is described if a new connection has confirmed it, and nobody changed it since."""
+    want = digest(SSHD_CANDIDATE)
+    unit = unit_state("postwright-ssh.service")
+    return {
+        "active": True,
+        "enabled": want is None or unit.get("UnitFileState") == "enabled",
+        "current": unit.get("NeedDaemonReload") != "yes",
+        "loaded": want == digest(SSHD_LIVE) == digest(SSHD_CONFIRMED),
+        "wanted_here": True,
+    }
+
+
+STATES = {"firewall": firewall_state, "ssh": ssh_state}
+
+
 def main(request: dict[str, Any]) -> None:
     """Run the script."""
     try:
@@ -142,7 +161,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
             path: file_state(path, show=show) for path, show in {**dict.fromkeys(known, False), **paths}.items()
         }
     result["services"] = {
-        service["name"]: firewall_state() if service["name"] == "firewall" else service_state(service)
+        service["name"]: STATES[service["name"]]() if service["name"] in STATES else service_state(service)
         for service in request.get("services", ())
     }
     if path := request.get("certificate"):
