@@ -10,7 +10,7 @@ from pyinfra.api import deploy
 
 from postwright.deploys.base import base
 from postwright.deploys.firewall import firewall
-from postwright.deploys.hardening import hardening
+from postwright.deploys.hardening import audit, hardening
 from postwright.deploys.opendkim import opendkim, opendkim_ed25519
 from postwright.deploys.pacing import pacing
 from postwright.deploys.postfix import postfix
@@ -41,6 +41,7 @@ def mail_host(bundle: Bundle) -> None:
     if "pacing" in units:
         pacing(activation=units["pacing"])
     postfix(activation=units["postfix"])
+    audit(units=units)
     operations.unwanted(name="remove what is no longer wanted", bundle=bundle)
 
 

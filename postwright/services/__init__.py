@@ -5,7 +5,22 @@ Pure: nothing here runs anything. ``deploys/`` brings these values to a host in 
 
 from __future__ import annotations
 
-from postwright.services import base, firewall, opendkim, pacing, postfix, relay, resolver, ssh, submission, tls
+from postwright.services import (
+    apparmor,
+    audit,
+    base,
+    firewall,
+    kernel,
+    opendkim,
+    pacing,
+    postfix,
+    relay,
+    resolver,
+    ssh,
+    submission,
+    tls,
+    upgrades,
+)
 from postwright.services.parts import Context, HostDirectory, HostFile, Service
 
 __all__ = ["SERVICES", "Context", "HostDirectory", "HostFile", "Service"]
@@ -14,9 +29,13 @@ __all__ = ["SERVICES", "Context", "HostDirectory", "HostFile", "Service"]
 # daemon that needs it, and nothing listens for mail before the firewall stands.
 SERVICES: tuple[Service, ...] = (
     base.SERVICE,
+    kernel.SERVICE,
     resolver.SERVICE,
     firewall.SERVICE,
+    ssh.CODES,
     ssh.SERVICE,
+    upgrades.SERVICE,
+    apparmor.SERVICE,
     tls.SERVICE,
     opendkim.SERVICE,
     opendkim.ED25519_SERVICE,
@@ -24,4 +43,5 @@ SERVICES: tuple[Service, ...] = (
     pacing.SERVICE,
     relay.SERVICE,
     postfix.SERVICE,
+    audit.SERVICE,
 )

@@ -55,7 +55,7 @@ def bundle(context: Context) -> Bundle:
     own = {service.name: service.files(context) for service in wanted}
     activations = tuple(_activation(service, context, own) for service in wanted if service.unit)
     files = [file for service in wanted for file in (*own[service.name], *sandbox.drop_ins(service, context))]
-    files += [file for activation in activations if not activation.tried for file in _stamp_files(activation)]
+    files += [file for activation in activations if _noted(activation) for file in _stamp_files(activation)]
     retired = tuple(_unwanted(service, context) for service in SERVICES if service.unit and service not in wanted)
     return Bundle(
         host=context.host.name,
@@ -100,6 +100,11 @@ def _unit(service: Service, context: Context) -> str:
     if service.unit is None:
         raise AssertionError(service.name)
     return service.unit(context.release)
+
+
+def _noted(activation: Activation) -> bool:
+    """Whether its starts are noted; what is tried is noted when it is confirmed, and who reads nothing needs no note."""
+    return not activation.tried and bool(activation.stamped or activation.reloaded)
 
 
 def _stamp_files(activation: Activation) -> tuple[HostFile, ...]:

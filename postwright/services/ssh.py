@@ -52,8 +52,6 @@ def _made(context: Context, said: SshHardening) -> Iterator[HostFile]:
         "key_only": key_only(context),
         "networks": context.fleet.firewall.ssh_from,
     }
-    if said.second_factor == "totp":
-        yield HostFile(_PAM, template("hardening/pam_sshd.j2", context))
     yield HostFile(f"/etc/systemd/system/{UNIT}", template("hardening/ssh_undo.service.j2", context), taken_up="use")
     yield HostFile(
         EFFECTIVE, (resources.files("postwright.services") / "sshd_effective.py").read_bytes(), taken_up="use"
@@ -66,6 +64,21 @@ _CHECK = f"""
 if test -e {CANDIDATE}; then
   mkdir -p -m 0755 /run/sshd && mkdir -p {LIVE.rpartition("/")[0]} && cp {CANDIDATE} {LIVE} && python3 -B {EFFECTIVE}
 fi""".strip()
+
+
+def _asks_for_codes(context: Context) -> bool:
+    said = context.fleet.hardening.ssh
+    return bool(said and said.second_factor == "totp")
+
+
+# What sshd asks by PAM; a file of ours beside Debian's own, which stays as it is.
+CODES = Service(
+    name="codes",
+    title="second factor",
+    packages=("libpam-google-authenticator",),
+    files=lambda context: (HostFile(_PAM, template("hardening/pam_sshd.j2", context)),),
+    wanted=_asks_for_codes,
+)
 
 SERVICE = Service(
     name="ssh",

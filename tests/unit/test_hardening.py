@@ -66,12 +66,73 @@ def test_a_code_is_asked_by_pam_alone_and_never_of_who_has_no_secret(tmp_path):
     assert "common-auth" not in files["/etc/pam.d/postwright-sshd"]
 
 
-@pytest.mark.parametrize("part", ["ssh", "sandbox"])
+@pytest.mark.parametrize("part", ["ssh", "sandbox", "upgrades", "sysctl", "audit"])
 def test_a_part_that_is_switched_off_leaves_no_file(tmp_path, part):
     gone = with_hardening(tmp_path).keys() - with_hardening(tmp_path, **{part: False}).keys()
+    words = {"ssh": ("ssh",), "upgrades": ("upgrade",), "sysctl": ("sysctl", "kernel_values")}.get(part, (part,))
 
     assert gone
-    assert all(part in path for path in gone)
+    assert all(any(word in path for word in words) for path in gone)
+
+
+def test_with_every_part_switched_off_nothing_of_it_is_on_a_host(tmp_path):
+    parts = ("ssh", "upgrades", "sysctl", "journal", "sandbox", "audit", "apparmor")
+    files = with_hardening(tmp_path, **dict.fromkeys(parts, False))
+
+    assert not [path for path in files if any(word in path for word in (*parts, "kernel"))]
+
+
+def test_settings_to_leave_are_left_and_forwarding_always_is(tmp_path):
+    path = "/etc/sysctl.d/90-postwright.conf"
+    whole, less = (
+        with_hardening(tmp_path)[path],
+        with_hardening(tmp_path, sysctl={"leave": ["kernel.kptr_restrict"]})[path],
+    )
+
+    assert "kernel.kptr_restrict = 2\n" in whole
+    assert set(whole.splitlines()) - set(less.splitlines()) == {"kernel.kptr_restrict = 2"}
+    assert "forwarding" not in whole.replace("# Forwarding", "")
+    assert "ip_forward" not in whole
+
+
+def test_only_security_updates_come_and_no_reboot_unless_a_time_is_named(tmp_path):
+    path = "/etc/apt/apt.conf.d/52postwright-upgrades"
+    never, at = with_hardening(tmp_path)[path], with_hardening(tmp_path, upgrades={"reboot_at": "04:30"})[path]
+
+    assert never.count("origin=") == never.count("label=Debian-Security") == 2
+    assert 'Automatic-Reboot "false"' in never
+    assert 'Automatic-Reboot-Time "04:30"' in at
+
+
+def test_the_audit_log_names_no_folder_a_host_does_not_have(tmp_path):
+    """A rule for a folder that is not there is refused, with all after it."""
+    path = "/etc/audit/rules.d/50-postwright.rules"
+    made = context(tmp_path, host="mx2")
+    relay = {file.path: file.content.decode() for file in bundle(made).files}[path]
+
+    assert "dir=/etc/dovecot" in with_hardening(tmp_path)[path]
+    assert "dovecot" not in relay
+    assert "ed25519" not in relay
+    assert "sudoers.d" not in relay
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ({"upgrades": {"reboot_at": "24:00"}}, "mail_fleet.hardening.upgrades.reboot_at: "),
+        ({"journal": {"max_days": 1}}, "mail_fleet.hardening.journal.max_days: "),
+        ({"journal": {"max_size": "1 GB"}}, "mail_fleet.hardening.journal.max_size: "),
+        ({"sysctl": {"leave": ["a b"]}}, "mail_fleet.hardening.sysctl.leave[0]: "),
+        ({"ssh": {"key_only": ["a b"]}}, "mail_fleet.hardening.ssh.key_only[0]: "),
+        ({"ssh": {"second_factor": "sms"}}, "mail_fleet.hardening.ssh.second_factor: "),
+        ({"ssh": None}, None),
+    ],
+)
+def test_what_is_no_value_is_refused_with_its_key_path(tmp_path, said, place):
+    found = problems(tmp_path, host_data(fleet=mail_fleet(hardening=said)))
+
+    assert [problem for problem in found if place is None or not problem.startswith(place)] == []
+    assert bool(found) == (place is not None)
 
 
 def test_every_restart_takes_up_the_sandbox(tmp_path):

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -94,9 +94,9 @@ def unfit_for_container(unit: dict[str, str]) -> bool:
     return refused and unit.get("ActiveState") == "inactive" and Path("/run/systemd/container").exists()
 
 
-def has_stamp(name: str, paths: Iterable[str]) -> bool:
-    """Whether the stamp of this name is of these files as they are now."""
-    return text_of(RUN / f"{name}.stamp").strip() == configuration_digest(paths)
+def has_stamp(name: str, paths: Sequence[str]) -> bool:
+    """Whether the stamp of this name is of these files as they are now. Who reads no file needs none."""
+    return not paths or text_of(RUN / f"{name}.stamp").strip() == configuration_digest(paths)
 
 
 def holds(service: dict[str, Any]) -> bool:

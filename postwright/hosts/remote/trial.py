@@ -176,6 +176,8 @@ def keep_sshd() -> None:
     UNDO.unlink(missing_ok=True)
     SSHD_BEFORE.unlink(missing_ok=True)
     kept(SSHD_CANDIDATE, SSHD_CONFIRMED)
+    if not SSHD_CANDIDATE.exists():
+        Path("/etc/systemd/system/sysinit.target.wants/postwright-ssh.service").unlink(missing_ok=True)
 
 
 TRIALS = {
