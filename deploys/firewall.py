@@ -11,4 +11,8 @@ from postwright.services.bundle import Activation
 @deploy("firewall")
 def firewall(activation: Activation) -> None:
     """The table is loaded, confirmed by a new SSH connection, and loaded again at boot."""
-    operations.filtering(name="filter packets with nftables", activation=activation)
+    operations.tried(
+        name="filter packets with nftables",
+        activation=activation,
+        hint="Look at mail_fleet.firewall: does it open the port and the network you come from?",
+    )

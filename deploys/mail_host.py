@@ -13,6 +13,7 @@ from postwright.deploys.bans import bans
 from postwright.deploys.base import base
 from postwright.deploys.fail2ban import fail2ban
 from postwright.deploys.firewall import firewall
+from postwright.deploys.hardening import audit, hardening
 from postwright.deploys.limits import limits
 from postwright.deploys.opendkim import opendkim, opendkim_ed25519
 from postwright.deploys.pacing import pacing
@@ -36,6 +37,7 @@ def mail_host(bundle: Bundle) -> None:
     firewall(activation=units["firewall"])
     if "bans" in units:
         bans(activation=units["bans"])
+    hardening(units=units)
     if "acme" in units:
         acme(activation=units["acme"])
     else:
@@ -52,6 +54,7 @@ def mail_host(bundle: Bundle) -> None:
     if "pacing" in units:
         pacing(activation=units["pacing"])
     postfix(activation=units["postfix"])
+    audit(units=units)
     operations.unwanted(name="remove what is no longer wanted", bundle=bundle)
 
 

@@ -233,6 +233,23 @@ mail = (
                 "longest": "1w",
                 "ignore": [],  # more networks that are never banned
             },
+            # How hosts are locked down. All of this is the default; False switches a part off. See docs/hardening.md.
+            "hardening": {
+                # Keys only. "totp" (a code) or "fido2" (a key in a token) is then asked of all logins but that of ssh_user
+                # above and of those of key_only, who may come from firewall.ssh_from alone.
+                "ssh": {"second_factor": None, "key_only": []},
+                # Debian's security updates, each day; a reboot, if one is due, never, or at a time such as "04:30".
+                "upgrades": {"reboot_at": None},
+                # Kernel settings; "leave" names those to leave as they are.
+                "sysctl": {"leave": []},
+                # How long the log is kept, which holds addresses of people.
+                "journal": {"max_days": 30, "max_size": "1G"},
+                # What the mail services may see and do.
+                "sandbox": True,
+                # Changes of keys, configuration and users are logged; Debian's AppArmor profiles are enforced.
+                "audit": True,
+                "apparmor": True,
+            },
             "policies": {
                 "message_size": 26214400,  # octets
                 "queue_lifetime": "5d",

@@ -70,6 +70,8 @@ mail = (
                 "sender": "probe@shop.test",
                 "recipient": _lab.recipient,
             },
+            # A container has neither an audit log nor AppArmor, and no package comes by the clock into a lab.
+            "hardening": {"upgrades": False, "audit": False, "apparmor": False},
             "ledger": str(_here / "dns-ledger"),
             "tls_authorities": str(_lab.ca_certificate),
         },

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import (consistency_acme, consistency_dns, consistency_firewall, consistency_keys, consistency_mailboxes, consistency_pacing, consistency_users,)
+from postwright import (consistency_acme, consistency_dns, consistency_firewall, consistency_hardening, consistency_keys, consistency_mailboxes, consistency_pacing, consistency_users,)
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -131,4 +131,5 @@ _CHECKS: dict[Check, set[str]] = {
     **consistency_mailboxes.CHECKS,
     **consistency_pacing.CHECKS,
     **consistency_users.CHECKS,
+    **consistency_hardening.CHECKS,
 }

@@ -97,7 +97,9 @@ def _names(project: Project) -> set[str]:
 
 def _fit_hosts(project: Project, state: Any) -> dict[str, Any]:
     """Host → Debian release; DeployError with every reason why a host is not fit, before anything is touched."""
-    seen = adapter.on_each(state, lambda _host: look({"system": True, "ports": True}))
+    seen = adapter.on_each(
+        state, lambda host: look({"system": True, "ports": True}) | {"login": adapter.login_method(host)}
+    )
     found = [
         f"host {host.name}: {problem}"
         for host in project.fleet.hosts

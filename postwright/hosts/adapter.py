@@ -121,6 +121,15 @@ def _without_nagle(host: Any) -> None:
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def login_method(host: Any) -> str | None:
+    """How we logged in over SSH, such as ``publickey`` or ``password``; None if nobody says so."""
+    client = getattr(host.connector, "client", None)
+    transport = client.get_transport() if client else None
+    handler = getattr(transport, "auth_handler", None)
+    said = getattr(handler, "auth_method", None) or ("password" if host.data.get("ssh_password") else None)
+    return str(said) if said else None
+
+
 def _unreachable(host: Any, error: Exception) -> str:
     data = host.data
     target = f"{data.get('ssh_user') or 'root'}@{data.get('ssh_hostname') or host.name}:{data.get('ssh_port') or 22}"

@@ -25,6 +25,8 @@ UNITS = "/etc/systemd/system/"
 
 Commands = Generator[StringCommand | FunctionCommand, None, None]
 
+_NEW = {"firewall": "the new firewall rules let", "ssh": "the new settings of sshd let"}
+
 # Why a step of ours failed on a host, where no program's output says it.
 complaints: dict[str, str] = {}
 
@@ -144,29 +146,32 @@ def running(activation: Activation) -> Commands:
 
 
 @operation()
-def filtering(activation: Activation) -> Commands:
-    """Load the packet filter; unless a new SSH connection gets through, the host takes the rules back by itself."""
-    if not plan.must_restart(_service_state(activation)):
-        host.noop("the packet filter is loaded")
+def tried(activation: Activation, hint: str) -> Commands:
+    """Take up what could lock out; unless a new SSH connection gets through, the host takes it back by itself.
+
+    ``hint`` is what to look at then.
+    """
+    state = _service_state(activation)
+    if not (plan.must_restart(state) or plan.must_reload(state)):
+        host.noop(f"{activation.title}: as described")
         return
-    yield script("firewall", {"step": "try", "seconds": ROLLBACK_SECONDS})
-    yield FunctionCommand(_confirm_over_a_new_connection, (), {})
+    yield script("trial", {"what": activation.name, "step": "try", "seconds": ROLLBACK_SECONDS})
+    yield FunctionCommand(_confirm_over_a_new_connection, (activation, hint), {})
 
 
-def _confirm_over_a_new_connection(state: Any, host: Any) -> bool:
-    """Confirm the rules over a connection made after they were loaded; if none comes about, take them back.
+def _confirm_over_a_new_connection(state: Any, host: Any, activation: Activation, hint: str) -> bool:
+    """Confirm what is new over a connection made after it was taken up; if none comes about, take it back.
 
     The parameters' names matter: pyinfra takes notice of what a function returns only if it has these two.
     """
     connector = type(host.connector)(state, host)
     try:
         connector.connect()
-        done, output = _run(connector, "confirm")
+        done, output = _run(connector, activation.name, "confirm")
     except (ConnectError, OSError) as error:
-        _run(host.connector, "rollback")
+        _run(host.connector, activation.name, "rollback")
         complaints[host.name] = (
-            f"the new firewall rules let no new SSH connection in ({error}); they were taken back. "
-            "Look at mail_fleet.firewall: does it open the port and the network you come from?"
+            f"{_NEW[activation.name]} no new SSH connection in ({error}); they were taken back. {hint}"
         )
         return False
     if not done:
@@ -174,10 +179,10 @@ def _confirm_over_a_new_connection(state: Any, host: Any) -> bool:
     return done
 
 
-def _run(connector: Any, step: str) -> tuple[bool, str]:
+def _run(connector: Any, what: str, step: str) -> tuple[bool, str]:
     done, output = connector.run_shell_command(
         StringCommand("python3", "-"),
-        _stdin=package("firewall", {"step": step}),
+        _stdin=package("trial", {"what": what, "step": step}),
         _sudo=bool(host.data.get("_sudo")),
     )
     return bool(done), str(output.stderr)

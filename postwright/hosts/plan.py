@@ -197,4 +197,5 @@ def service_request(activation: Activation) -> dict[str, Any]:
         "reloaded": activation.reloaded,
         "ready": activation.ready,
         "milter": activation.milter,
+        "holds": activation.holds,
     }

@@ -31,6 +31,7 @@ def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float) -> Iter
     yield from _taken_challenge_port(host, fleet, seen["listeners"])
     yield from _taken_by_readers(host, fleet, seen["listeners"])
     yield from _unreachable_sshd(fleet, seen["listeners"])
+    yield from _locked_out(fleet, system["release"], seen.get("login"))
     if abs(system["clock"] - now) > CLOCK_TOLERANCE:
         yield f"its clock is {system['clock'] - now:+.0f} s off this machine's; set it right, or signatures and TSIG will fail"
     if system["applying"] is not None:
@@ -67,6 +68,34 @@ def _taken_by_readers(host: Host, fleet: Fleet, listeners: dict[str, list[str]])
         programs = listeners.get(port, [])
         if programs and not any(program.startswith("dovecot ") for program in programs):
             yield f"port {port} is taken by {', '.join(programs)}; stop and disable that program, then run again"
+
+def _taken_challenge_port(host: Host, fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:
+    """The ACME server comes to port 80; between two renewals nobody listens there."""
+    acme = fleet.acme_of(host)
+    strangers = [program for program in listeners.get("80", []) if not program.startswith("lego ")]
+    if acme and acme.challenge == "http-01" and strangers:
+        yield (
+            f"port 80 is taken by {', '.join(strangers)}, but certificates are proven there; stop and disable that program, "
+            'or say "challenge": "dns-01" in mail_fleet.acme'
+        )
+
+def _taken_by_readers(host: Host, fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:
+    """Ports of IMAP and POP3, where there are to be mailboxes; Dovecot's master holds them itself."""
+    for port in map(str, PORTS if held_by(fleet, host) else ()):
+        programs = listeners.get(port, [])
+        if programs and not any(program.startswith("dovecot ") for program in programs):
+            yield f"port {port} is taken by {', '.join(programs)}; stop and disable that program, then run again"
+
+def _locked_out(fleet: Fleet, release: str, login: str | None) -> Iterator[str]:
+    """Nobody logs in with a password where keys are all that sshd takes. ``login``: how we did, None if unknown."""
+    said = fleet.hardening.ssh
+    if said and login not in (None, "publickey"):
+        yield (
+            f"you log in by {login}, and sshd would take keys only (mail_fleet.hardening.ssh); put your key there "
+            '(ssh-copy-id), name it as ssh_key and take ssh_password out, or say "ssh": False'
+        )
+    if said and said.second_factor == "totp" and release == "12":
+        yield 'the OpenSSH of Debian 12 cannot ask for a code alone (mail_fleet.hardening.ssh); say "fido2", or upgrade to Debian 13'
 
 
 def _unreachable_sshd(fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from postwright.model.domains import Bimi, Delegated, Dmarc, Domain, MtaSts
 from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.firewall import Fail2ban, Firewall
 from postwright.model.fleet import Fleet, Keys
+from postwright.model.hardening import Hardening, Journal, SshHardening, Sysctl, Upgrades
 from postwright.model.hosts import Address, Host, Ssh, TlsFiles
 from postwright.model.mailboxes import Mailbox
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
@@ -29,10 +30,12 @@ __all__ = [
     "Fail2ban",
     "Firewall",
     "Fleet",
+    "Hardening",
     "Host",
     "IPAddress",
     "IPNetwork",
     "InventoryLogin",
+    "Journal",
     "Keys",
     "Limits",
     "Login",
@@ -45,10 +48,13 @@ __all__ = [
     "Rfc2136",
     "SecretSource",
     "Ssh",
+    "SshHardening",
     "Stream",
     "Strict",
+    "Sysctl",
     "TlsFiles",
     "UserLimits",
+    "Upgrades",
     "Warmup",
     "Zone",
     "Zonefile",

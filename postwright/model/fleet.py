@@ -24,6 +24,7 @@ from postwright.model.fields import (
     Strict,
 )
 from postwright.model.firewall import Fail2ban, Fail2banOrOff, Firewall
+from postwright.model.hardening import Hardening
 from postwright.model.hosts import Host
 from postwright.model.mailboxes import Mailbox, MailboxAddress
 from postwright.model.pacing import Pacing
@@ -90,7 +91,7 @@ class Fleet(Strict):
     issues for hosts with ``"tls": "acme"``. ``users``: a file of more logins, kept by `postwright users`; ``logins`` has
     both, those of the inventory first. ``mailboxes``: address → what is kept for it. ``bounces``: who gets what comes back
     to return paths; None: the postmaster. ``fail2ban``: bans of those who guess passwords, where anybody may try; None: no
-    bans.
+    bans. ``hardening``: how hosts are locked down.
     """
 
     hosts: tuple[Host, ...]
@@ -111,6 +112,7 @@ class Fleet(Strict):
     policies: Policies = Policies()
     probe: Probe | None = None
     pacing: Pacing | None = None
+    hardening: Hardening = Hardening()
     deployment: Identifier = "main"
     certificate_authorities: tuple[HostName, ...] = ()
     tlsa: bool = True

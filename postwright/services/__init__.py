@@ -13,6 +13,9 @@ from postwright.services import (
     mailboxes,
     bans,
     fail2ban,
+    apparmor,
+    audit,
+    kernel,
     opendkim,
     pacing,
     postfix,
@@ -20,6 +23,8 @@ from postwright.services import (
     resolver,
     submission,
     tls,
+    ssh,
+    upgrades,
 )
 from postwright.services.parts import Context, HostDirectory, HostFile, Service
 
@@ -29,9 +34,14 @@ __all__ = ["SERVICES", "Context", "HostDirectory", "HostFile", "Service"]
 # daemon that needs it, and nothing listens for mail before the firewall stands.
 SERVICES: tuple[Service, ...] = (
     base.SERVICE,
+    kernel.SERVICE,
     resolver.SERVICE,
     firewall.SERVICE,
     bans.SERVICE,
+    ssh.CODES,
+    ssh.SERVICE,
+    upgrades.SERVICE,
+    apparmor.SERVICE,
     tls.SERVICE,
     acme.SERVICE,
     opendkim.SERVICE,
@@ -43,4 +53,5 @@ SERVICES: tuple[Service, ...] = (
     pacing.SERVICE,
     relay.SERVICE,
     postfix.SERVICE,
+    audit.SERVICE,
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from postwright.services import SERVICES, mailboxes
+from postwright.services import SERVICES, mailboxes, sandbox
 from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service
 
 STAMPS = "/etc/postwright/stamps"
 MANIFEST = "/etc/postwright/files"
-# The kernel has the rules of the one, and a timer is told by systemd itself: look.py says how they are.
-WITHOUT_STAMP = frozenset({"firewall", "acme"})
+# A timer is told by systemd itself: look.py says how it is.
+WITHOUT_STAMP = frozenset({"acme"})
 _BY_NAME = {service.name: service for service in SERVICES}
 
 
@@ -26,6 +26,8 @@ class Activation:
     ready: str
     reloaded: tuple[str, ...] = ()
     milter: str = ""
+    tried: bool = False
+    holds: str = ""
 
     @property
     def stamps(self) -> dict[str, tuple[str, ...]]:
@@ -59,10 +61,8 @@ def bundle(context: Context) -> Bundle:
     wanted = [service for service in SERVICES if service.wanted(context)]
     own = {service.name: service.files(context) for service in wanted}
     activations = tuple(_activation(service, context, own) for service in wanted if service.unit)
-    files = [file for service in wanted for file in own[service.name]]
-    files += [
-        file for activation in activations if activation.name not in WITHOUT_STAMP for file in _stamp_files(activation)
-    ]
+    files = [file for service in wanted for file in (*own[service.name], *sandbox.drop_ins(service, context))]
+    files += [file for activation in activations if _noted(activation) for file in _stamp_files(activation)]
     retired = tuple(_unwanted(service, context) for service in SERVICES if service.unit and service not in wanted)
     return Bundle(
         host=context.host.name,
@@ -90,7 +90,8 @@ def _unwanted(service: Service, context: Context) -> Activation:
 
 
 def _activation(service: Service, context: Context, own: dict[str, tuple[HostFile, ...]]) -> Activation:
-    files = [file for part in dict.fromkeys(_parts(service, own)) for file in own[part]]
+    own_files = (file for part in dict.fromkeys(_parts(service, own)) for file in own[part])
+    files = [*own_files, *sandbox.drop_ins(service, context)]
     return Activation(
         service.name,
         service.title,
@@ -99,6 +100,8 @@ def _activation(service: Service, context: Context, own: dict[str, tuple[HostFil
         ready=service.ready,
         reloaded=tuple(file.path for file in files if file.taken_up == "reload"),
         milter=service.milter,
+        tried=service.tried,
+        holds=service.holds,
     )
 
 
@@ -113,6 +116,12 @@ def _unit(service: Service, context: Context) -> str:
     if service.unit is None:
         raise AssertionError(service.name)
     return service.unit(context.release)
+
+
+def _noted(activation: Activation) -> bool:
+    """Whether its starts are noted; what is tried is noted when it is confirmed, and who reads nothing needs no note."""
+    noted = activation.name not in WITHOUT_STAMP and not activation.tried
+    return noted and bool(activation.stamped or activation.reloaded)
 
 
 def _stamp_files(activation: Activation) -> tuple[HostFile, ...]:

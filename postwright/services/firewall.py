@@ -56,4 +56,5 @@ SERVICE = Service(
     files=_files,
     checks=(Check("nft -c -f /etc/postwright/firewall.nft"),),
     unit=lambda _release: "postwright-firewall.service",
+    tried=True,
 )

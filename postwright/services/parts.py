@@ -115,7 +115,9 @@ class Service:
     succeeds when the service answers. ``milter`` is the socket of a milter that reloads some of its files, which it
     does when it is next connected to. ``lasting`` are the beginnings of paths that are removed last, for the service,
     or who speaks to it, may need them until then. ``kept`` are files the service writes itself: whoever had put them there
-    before, they are not removed.
+    before, they are not removed. ``tried``: what it takes up could lock the operator out, so the host takes it back by
+    itself unless a new SSH connection gets through (``remote/trial.py``). ``holds`` is a shell command that fails if what
+    the service has done is no longer in effect, though it runs what is on disk.
     """
 
     name: str
@@ -131,3 +133,5 @@ class Service:
     lasting: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     wanted: Callable[[Context], bool] = always
+    tried: bool = False
+    holds: str = ""

@@ -224,7 +224,7 @@ def test_a_second_signer_that_is_no_longer_wanted_lasts_whole_and_is_stopped(tmp
     seen["managed"] = [file.path for file in both.files]
     ours = {path for path in seen["managed"] if "ed25519" in path and not path.startswith("/etc/postwright/stamps/")}
     plan = host_plan(wanted, seen)
-    assert len(ours) == 8  # its key, its tables, its configuration, its unit with two drop-ins
+    assert len(ours) == 9  # its key, its tables, its configuration, its unit with three drop-ins
     assert set(lasting_files(wanted, seen)) == ours
     assert plan.stops == ("DKIM signer, Ed25519",)
 

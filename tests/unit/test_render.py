@@ -12,7 +12,7 @@ from support import GOLDEN, another_host, context, host_data, mail_fleet, projec
 
 from postwright import render
 from postwright.services import SERVICES
-from postwright.services.bundle import MANIFEST, STAMPS, bundle
+from postwright.services.bundle import MANIFEST, STAMPS, bundle, drop_in
 from postwright.services.parts import Context, SigningKey
 
 RELEASES = ("13", "12")
@@ -191,7 +191,7 @@ def test_a_stamp_lists_only_files_of_the_bundle_and_of_the_services_it_uses(whol
     files = texts(whole)
     for activation in whole.activations:
         assert set(activation.stamped) <= set(files), activation.name
-        if activation.name != "firewall":
+        if drop_in(activation) in files:
             for stamp, paths in activation.stamps.items():
                 assert set(paths) <= set(files), stamp
                 assert files[f"{STAMPS}/{stamp}"].splitlines() == list(paths)
@@ -206,11 +206,13 @@ def test_postfix_restarts_for_a_new_certificate_and_nobody_restarts_for_the_file
     assert not any(path.startswith("/etc/postwright/tls") for path in stamped["opendkim"])
 
 
-def test_every_unit_but_the_firewalls_notes_what_it_was_started_with(whole):
+def test_every_unit_with_files_notes_what_it_was_started_with(whole):
     files = texts(whole)
     for activation in whole.activations:
-        drop_in = f"/etc/systemd/system/{activation.unit}.d/postwright-stamp.conf"
-        assert (drop_in in files) == (activation.name != "firewall")
+        noted = f"/etc/systemd/system/{activation.unit}.d/postwright-stamp.conf" in files
+        assert noted == (
+            activation.name not in ("firewall", "ssh", "apparmor")
+        )  # two that are tried; one that reads nothing
 
 
 def test_the_manifest_lists_every_file_itself_included(whole):
@@ -306,9 +308,9 @@ def test_a_kept_key_alone_makes_no_second_signer(tmp_path):
     assert not any("ed25519" in file.path for file in made.files)
 
 
-def test_what_a_reload_takes_up_is_the_tables_of_the_signers_and_nothing_else(tmp_path):
+def test_what_a_reload_takes_up_is_what_sshd_reads_and_the_tables_of_the_signers(tmp_path):
     made = signing(tmp_path, key("ed25519"))
     tables = {it.name: [path.rpartition("/")[2] for path in it.reloaded] for it in made.activations if it.reloaded}
     names = ["KeyTable", "SigningTable", "TrustedHosts"]
-    assert tables == {"opendkim": names, "opendkim-ed25519": names}
+    assert tables == {"ssh": ["sshd.conf"], "opendkim": names, "opendkim-ed25519": names}
     assert not any(path.endswith(".pem") for it in made.activations if it.reloaded for path in it.stamped)

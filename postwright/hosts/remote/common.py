@@ -8,13 +8,17 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 STATE = Path("/var/lib/postwright")
 RUN = Path("/run/postwright")
 ETC = Path("/etc/postwright")
+# Settings of sshd: as described, where sshd reads them, and as a new connection has confirmed them.
+SSHD_CANDIDATE = ETC / "sshd.conf"
+SSHD_LIVE = Path("/etc/ssh/sshd_config.d/00-postwright.conf")
+SSHD_CONFIRMED = STATE / "sshd.conf"
 # Debian asks this file whether a package may start its service (invoke-rc.d(8)).
 GUARD = Path("/usr/sbin/policy-rc.d")
 GUARD_MARK = "# postwright: no service starts before it is configured\n"
@@ -90,9 +94,14 @@ def unfit_for_container(unit: dict[str, str]) -> bool:
     return refused and unit.get("ActiveState") == "inactive" and Path("/run/systemd/container").exists()
 
 
-def has_stamp(name: str, paths: Iterable[str]) -> bool:
-    """Whether the stamp of this name is of these files as they are now."""
-    return text_of(RUN / f"{name}.stamp").strip() == configuration_digest(paths)
+def has_stamp(name: str, paths: Sequence[str]) -> bool:
+    """Whether the stamp of this name is of these files as they are now. Who reads no file needs none."""
+    return not paths or text_of(RUN / f"{name}.stamp").strip() == configuration_digest(paths)
+
+
+def holds(service: dict[str, Any]) -> bool:
+    """Whether what the service has done is still in effect, by its own test."""
+    return not service.get("holds") or run("sh", "-c", service["holds"]).returncode == 0
 
 
 def service_state(service: dict[str, Any]) -> dict[str, bool]:
@@ -101,7 +110,9 @@ def service_state(service: dict[str, Any]) -> dict[str, bool]:
     return {
         "active": unit.get("ActiveState") == "active",
         "enabled": unit.get("UnitFileState") in {"enabled", "static", "alias", "enabled-runtime"},
-        "current": has_stamp(service["name"], service["stamped"]) and unit.get("NeedDaemonReload") != "yes",
+        "current": has_stamp(service["name"], service["stamped"])
+        and unit.get("NeedDaemonReload") != "yes"
+        and holds(service),
         "loaded": not service["reloaded"] or has_stamp(f"{service['name']}.reload", service["reloaded"]),
         "wanted_here": not unfit_for_container(unit),
     }

@@ -19,6 +19,9 @@ from postwright.hosts.remote.common import (
     GUARD,
     GUARD_MARK,
     RUN,
+    SSHD_CANDIDATE,
+    SSHD_CONFIRMED,
+    SSHD_LIVE,
     STATE,
     answer,
     digest,
@@ -134,6 +137,19 @@ def acme_state(_service: dict[str, Any]) -> dict[str, bool]:
     }
 
 
+def ssh_state(_service: dict[str, Any]) -> dict[str, bool]:
+    """The same; sshd has loaded what is described if a new connection has confirmed it, and nobody changed it since."""
+    want = digest(SSHD_CANDIDATE)
+    unit = unit_state("postwright-ssh.service")
+    return {
+        "active": True,
+        "enabled": want is None or unit.get("UnitFileState") == "enabled",
+        "current": unit.get("NeedDaemonReload") != "yes",
+        "loaded": want == digest(SSHD_LIVE) == digest(SSHD_CONFIRMED),
+        "wanted_here": True,
+    }
+
+
 def bans_state(service: dict[str, Any]) -> dict[str, bool]:
     """The same as ``service_state``; its unit stays active whatever somebody does to the table."""
     state = service_state(service)
@@ -146,6 +162,7 @@ def bans_state(service: dict[str, Any]) -> dict[str, bool]:
 # How those are told that write no stamp, or whose unit says too little.
 STATES: dict[str, Callable[[dict[str, Any]], dict[str, bool]]] = {
     "firewall": firewall_state,
+    "ssh": ssh_state,
     "acme": acme_state,
     "bans": bans_state,
 }

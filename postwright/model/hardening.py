@@ -1,0 +1,64 @@
+"""What an inventory says of how a host is locked down. Pure.
+
+On by default is what can neither lock out nor stop mail; ``False`` switches a part off, and an apply takes it back.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from postwright.model.fields import Strict
+
+KernelKey = Annotated[
+    str, Field(pattern=r"^(net|kernel|fs|vm|dev)(\.[a-z0-9_*-]+)+$", examples=["kernel.dmesg_restrict"])
+]
+UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$", examples=["alice"])]  # useradd(8)
+
+
+class SshHardening(Strict):
+    """Keys only. ``second_factor`` is asked of every login but those of the inventory's own user and of ``key_only``.
+
+    ``totp``: a code of six digits after the key (RFC 6238). ``fido2``: the key itself lives in a FIDO2 token that wants a
+    PIN or a fingerprint for each login. Users who log in with a key alone may come from ``firewall.ssh_from`` only.
+    """
+
+    second_factor: Literal["totp", "fido2"] | None = None
+    key_only: tuple[UserName, ...] = ()
+
+
+class Upgrades(Strict):
+    """Security updates of Debian, each day, by unattended-upgrades. ``reboot_at``: when to reboot if one asks for it; None: never."""
+
+    reboot_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["04:30"])] | None = None
+
+
+class Sysctl(Strict):
+    """Kernel settings of the network and of what processes may see of each other. ``leave``: those to leave as they are."""
+
+    leave: tuple[KernelKey, ...] = ()
+
+
+class Journal(Strict):
+    """How long the host keeps its log, which holds addresses of people. What is reached first removes the oldest."""
+
+    max_days: int = Field(default=30, ge=2, le=3650)
+    max_size: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[MGT]$", examples=["1G"])] = "1G"
+
+
+def _switch(value: Any) -> Any:
+    """``True`` is the part with its defaults, ``False`` is none of it."""
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+class Hardening(Strict):
+    """How hosts are locked down, part by part. ``audit`` and ``apparmor`` need a kernel of the host's own."""
+
+    ssh: Annotated[SshHardening | None, BeforeValidator(_switch)] = SshHardening()
+    upgrades: Annotated[Upgrades | None, BeforeValidator(_switch)] = Upgrades()
+    sysctl: Annotated[Sysctl | None, BeforeValidator(_switch)] = Sysctl()
+    journal: Annotated[Journal | None, BeforeValidator(_switch)] = Journal()
+    sandbox: bool = True
+    audit: bool = True
+    apparmor: bool = True
