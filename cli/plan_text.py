@@ -28,7 +28,7 @@ def print_plan(plan: FleetPlan, *, whole: bool = False) -> None:
         output.heading("DNS")
         output.diff_lines(dns, "  ")
     for host in plan.hosts:
-        _print_host(host, whole=whole)
+        print_host(host, whole=whole)
     click.echo(_totals(plan))
 
 
@@ -54,7 +54,8 @@ _KEY_WORDS: dict[State, str] = {
 }
 
 
-def _print_host(host: HostPlan, *, whole: bool) -> None:
+def print_host(host: HostPlan, *, whole: bool) -> None:
+    """What changes on one host; nothing if nothing does."""
     if not host.changes:
         return
     output.heading(f"Host {host.host}")

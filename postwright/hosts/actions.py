@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from postwright import material
 from postwright.deploys.mail_host import mail_host
+from postwright.deploys.rollback import rolled_back
 from postwright.errors import DeployError
 from postwright.hosts import adapter, preflight
 from postwright.hosts.bundles import planned_bundle, ready_bundle
+from postwright.hosts.generations import restored, signed_with
 from postwright.hosts.host_lock import host_locks
 from postwright.hosts.operations import look
 from postwright.hosts.plan import host_plan, look_request
@@ -62,27 +66,63 @@ def apply(request: Request, report: adapter.Report) -> dict[str, list[str]]:
 
 def run_script(request: Request, report: adapter.Report) -> dict[str, Any]:
     """Run a script of remote/ on the named hosts; host → its answer."""
-    import json  # noqa: PLC0415
-
     project, loaded = _project(request)
-
-    def run_one(host: Any) -> Any:
-        text = package(request["script"], request["requests"][host.name])
-        from pyinfra.api import StringCommand  # noqa: PLC0415
-
-        done, output = host.run_shell_command(
-            StringCommand("python3", "-"), _stdin=text, _sudo=bool(host.data.get("_sudo"))
-        )
-        if not done:
-            # Raised when all hosts have ended, so that none is cut off by another's failure.
-            return DeployError(f"host {host.name}: {request['script']}: {output.stderr or output.stdout}")
-        return json.loads(output.stdout_lines[-1])
-
     with adapter.session(loaded, set(request["requests"]) & _names(project), report) as state:
-        answers = adapter.on_each(state, run_one)
+        return _scripts(state, request["script"], request["requests"])
+
+
+def _scripts(state: Any, script: str, requests: dict[str, Any]) -> dict[str, Any]:
+    """Run a script on each host of a session; DeployError when all have ended, so that none is cut off by another's failure."""
+    answers = adapter.on_each(state, lambda host: _script(host, script, requests[host.name]))
     if failed := [str(answer) for answer in answers.values() if isinstance(answer, DeployError)]:
         raise DeployError("\n".join(failed))
     return answers
+
+
+def _script(host: Any, script: str, request: dict[str, Any]) -> Any:
+    from pyinfra.api import StringCommand  # noqa: PLC0415
+
+    done, output = host.run_shell_command(
+        StringCommand("python3", "-"), _stdin=package(script, request), _sudo=bool(host.data.get("_sudo"))
+    )
+    if not done:
+        return DeployError(f"host {host.name}: {script}: {output.stderr or output.stdout}")
+    return json.loads(output.stdout_lines[-1])
+
+
+def plan_rollback(request: Request, report: adapter.Report) -> dict[str, Any]:
+    """Host → what going back to that state would change there, what it would sign with then, and what is lost of it."""
+    project, loaded = _project(request)
+    asked = request["numbers"]
+
+    def plan_one(host: Any) -> dict[str, Any]:
+        found = kept[host.name]
+        wanted = restored(host.name, found, releases[host.name])
+        planned = host_plan(wanted, look(look_request(wanted, show=True)))
+        return {"plan": planned.to_json(), "signs": [asdict(it) for it in signed_with(found)], "lost": found["lost"]}
+
+    with adapter.session(loaded, set(asked), report) as state:
+        releases = _fit_hosts(project, state)
+        kept = _kept(state, asked)
+        return adapter.on_each(state, plan_one)
+
+
+def rollback(request: Request, report: adapter.Report) -> dict[str, list[str]]:
+    """Put the named hosts back to states they keep; host → steps that changed something."""
+    project, loaded = _project(request)
+    with adapter.session(loaded, set(request["numbers"]), report) as state:
+        releases = _fit_hosts(project, state)
+        with host_locks(state):
+            kept = _kept(state, request["numbers"])
+            adapter.on_each(
+                state, lambda host: rolled_back(bundle=restored(host.name, kept[host.name], releases[host.name]))
+            )
+            return adapter.execute(state)
+
+
+def _kept(state: Any, numbers: dict[str, int]) -> dict[str, Any]:
+    answers = _scripts(state, "generations", {host: {"number": number} for host, number in numbers.items()})
+    return {host: answer["generation"] for host, answer in answers.items()}
 
 
 def _project(request: Request) -> tuple[Project, Any]:
@@ -101,6 +141,7 @@ def _fit_hosts(project: Project, state: Any) -> dict[str, Any]:
     found = [
         f"host {host.name}: {problem}"
         for host in project.fleet.hosts
+        if host.name in seen
         for problem in preflight.problems(host, project.fleet, seen[host.name], time.time())
     ]
     if found:
@@ -113,4 +154,6 @@ ACTIONS: dict[str, Callable[[Request, adapter.Report], Any]] = {
     "plan": plan,
     "apply": apply,
     "run_script": run_script,
+    "plan_rollback": plan_rollback,
+    "rollback": rollback,
 }

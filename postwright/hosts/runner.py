@@ -58,6 +58,20 @@ def run_script(project: Project, script: str, requests: Mapping[str, dict[str, A
     return dict(_ask(request, quiet))
 
 
+def plan_rollback(project: Project, numbers: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """Host → ``plan``: what going back to that state changes there; ``signs``: with what it signs then; ``lost`` files of it."""
+    found = _ask({"action": "plan_rollback", "inventory": str(project.inventory), "numbers": dict(numbers)}, quiet)
+    return {
+        host: {"plan": _host_plan(it["plan"]), "signs": [Held(**key) for key in it["signs"]], "lost": it["lost"]}
+        for host, it in found.items()
+    }
+
+
+def rollback(project: Project, numbers: Mapping[str, int], report: Report = quiet) -> dict[str, list[str]]:
+    """Put hosts back to states they keep; host → the steps that changed something."""
+    return dict(_ask({"action": "rollback", "inventory": str(project.inventory), "numbers": dict(numbers)}, report))
+
+
 def _ask(request: dict[str, Any], report: Report) -> Any:
     """One request, its events to ``report``, its result returned, its errors raised as what they are."""
     with subprocess.Popen(

@@ -11,6 +11,7 @@ from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.fleet import Fleet, Keys
 from postwright.model.hosts import Address, Host, Ssh, TlsFiles
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
+from postwright.model.rollout import Rollout
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Provider",
     "Relay",
     "Rfc2136",
+    "Rollout",
     "SecretSource",
     "Ssh",
     "Stream",

@@ -34,7 +34,8 @@ class Activation:
 class Bundle:
     """Packages, directories, files, checks and units of one host, in the order they are dealt with.
 
-    ``lasting`` are the beginnings of paths that are removed only after everything runs as described.
+    ``lasting`` are the beginnings of paths that are removed only after everything runs as described. ``generations``: how
+    many states of its files the host keeps; 0: this one is not to be kept, for it comes from those.
     """
 
     host: str
@@ -45,6 +46,7 @@ class Bundle:
     activations: tuple[Activation, ...]
     retired: tuple[Activation, ...] = ()
     lasting: tuple[str, ...] = ()
+    generations: int = 0
 
 
 def bundle(context: Context) -> Bundle:
@@ -65,6 +67,7 @@ def bundle(context: Context) -> Bundle:
         retired=retired,
         # Who runs a unit of ours that is to be stopped is told from its drop-in.
         lasting=(*(path for service in SERVICES for path in service.lasting), *map(drop_in, retired)),
+        generations=context.fleet.rollout.generations,
     )
 
 

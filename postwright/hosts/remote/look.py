@@ -10,7 +10,6 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from postwright.hosts.remote.common import (
     STATE,
     answer,
     digest,
+    name_of,
     run,
     service_state,
     text_of,
@@ -65,14 +65,6 @@ def packages(names: list[str]) -> dict[str, str]:
     shown = run("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Abbrev}\t${Version}\n", *names).stdout
     rows = (line.split("\t") for line in shown.splitlines())
     return {row[0]: row[2] for row in rows if row[1].startswith("ii")}
-
-
-def name_of(lookup: Callable[[int], Any], number: int) -> str:
-    """The user or group of a number, or the number."""
-    try:
-        return str(lookup(number)[0])
-    except KeyError:
-        return str(number)
 
 
 def file_state(path: str, *, show: bool) -> dict[str, Any] | None:
