@@ -24,7 +24,9 @@ def consent(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--consolidate", is_flag=True, help="Join several SPF records of a name into one."),
         click.option(
-            "--adopt", is_flag=True, help="Take over values of others that stand where ours must be the only ones."
+            "--adopt",
+            is_flag=True,
+            help="Take over what others have put where ours must be the only one: values in DNS, configuration of hosts.",
         ),
     ):
         command = option(command)

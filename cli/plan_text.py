@@ -61,6 +61,8 @@ def print_host(host: HostPlan, *, whole: bool) -> None:
     output.heading(f"Host {host.host}")
     if host.packages:
         output.diff_lines([f"+ packages: {', '.join(host.packages)}"], "  ")
+    if host.adopts:
+        click.secho(f"  ! somebody else's, saved on the host first: {', '.join(host.adopts)}", fg="yellow")
     for change in host.files:
         new = change.what in {"new", "directory"}
         click.secho(f"  {'+' if new else '~'} {change.path}: {change.what}", fg="green" if new else None)

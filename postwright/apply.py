@@ -82,7 +82,7 @@ def make_plan(project: Project, phase: Phase, terms: Terms) -> FleetPlan:
     phase("reading hosts")
     hosts = {host.name: holdings(project.fleet, host, keys.then) for host in project.fleet.hosts}
     noted = replace(found, notes=(*found.notes, *keys.notes))
-    plans = tuple(runner.plan(project, hosts))
+    plans = tuple(runner.plan(project, hosts, adopt=terms.adopt))
     dangers = (
         *strangers.dangers(project, plans),
         *lost_keys(project, found, keys.then),
@@ -139,7 +139,7 @@ def apply(
         _confirm_keys(project, expected, phase, terms)
         phase("hosts")
         before = clock.now()
-        runner.apply(project, lambda line: _note(landed, line, step))
+        runner.apply(project, lambda line: _note(landed, line, step), adopt=terms.adopt)
         if unproven.exists() or landed.hosts or moves.unproven(living(project)):
             phase("proving that every host signs")
             landed.proven = prove(project, phase)

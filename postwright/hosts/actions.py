@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from postwright.hosts.plan import host_plan, look_request
 from postwright.hosts.remote import package
 from postwright.inventory import Project, project_of
 from postwright.keys.signing import Held
+from postwright.services.parts import Release
 from postwright.wire import packed
 
 Request = dict[str, Any]
@@ -41,24 +42,26 @@ def plan(request: Request, report: adapter.Report) -> list[dict[str, Any]]:
     def plan_one(host: Any) -> dict[str, Any]:
         ours = project.fleet.host(host.name)
         held = [Held(**it) for it in request["keys"][host.name]]
-        bundle = planned_bundle(project, ours, releases[host.name], passphrase, held)
+        bundle = planned_bundle(project, ours, fit[host.name].release, passphrase, held)
+        bundle = replace(bundle, adopts=fit[host.name].foreign)
         return host_plan(bundle, look(look_request(bundle, show=True))).to_json()
 
     with adapter.session(loaded, _names(project), report) as state:
-        releases = _fit_hosts(project, state)
+        fit = _fit_hosts(project, state, adopt=request["adopt"])
         return list(adapter.on_each(state, plan_one).values())
 
 
 def apply(request: Request, report: adapter.Report) -> dict[str, list[str]]:
-    """Bring all hosts to what they are to be; host → steps that changed something."""
+    """Bring the named hosts to what they are to be; host → steps that changed something."""
     project, loaded = _project(request)
     passphrase = material.passphrase_of(project)
 
     def prepare(host: Any) -> None:
-        mail_host(bundle=ready_bundle(project, project.fleet.host(host.name), releases[host.name], passphrase))
+        bundle = ready_bundle(project, project.fleet.host(host.name), fit[host.name].release, passphrase)
+        mail_host(bundle=replace(bundle, adopts=fit[host.name].foreign))
 
-    with adapter.session(loaded, _names(project), report) as state:
-        releases = _fit_hosts(project, state)
+    with adapter.session(loaded, set(request["hosts"]), report) as state:
+        fit = _fit_hosts(project, state, adopt=request["adopt"])
         with host_locks(state):
             adapter.on_each(state, prepare)
             return adapter.execute(state)
@@ -97,12 +100,12 @@ def plan_rollback(request: Request, report: adapter.Report) -> dict[str, Any]:
 
     def plan_one(host: Any) -> dict[str, Any]:
         found = kept[host.name]
-        wanted = restored(host.name, found, releases[host.name])
+        wanted = restored(host.name, found, fit[host.name].release)
         planned = host_plan(wanted, look(look_request(wanted, show=True)))
         return {"plan": planned.to_json(), "signs": [asdict(it) for it in signed_with(found)], "lost": found["lost"]}
 
     with adapter.session(loaded, set(asked), report) as state:
-        releases = _fit_hosts(project, state)
+        fit = _fit_hosts(project, state)
         kept = _kept(state, asked)
         return adapter.on_each(state, plan_one)
 
@@ -111,11 +114,11 @@ def rollback(request: Request, report: adapter.Report) -> dict[str, list[str]]:
     """Put the named hosts back to states they keep; host → steps that changed something."""
     project, loaded = _project(request)
     with adapter.session(loaded, set(request["numbers"]), report) as state:
-        releases = _fit_hosts(project, state)
+        fit = _fit_hosts(project, state)
         with host_locks(state):
             kept = _kept(state, request["numbers"])
             adapter.on_each(
-                state, lambda host: rolled_back(bundle=restored(host.name, kept[host.name], releases[host.name]))
+                state, lambda host: rolled_back(bundle=restored(host.name, kept[host.name], fit[host.name].release))
             )
             return adapter.execute(state)
 
@@ -135,18 +138,35 @@ def _names(project: Project) -> set[str]:
     return {host.name for host in project.fleet.hosts}
 
 
-def _fit_hosts(project: Project, state: Any) -> dict[str, Any]:
-    """Host → Debian release; DeployError with every reason why a host is not fit, before anything is touched."""
-    seen = adapter.on_each(state, lambda _host: look({"system": True, "ports": True}))
+@dataclass(frozen=True)
+class Fit:
+    """What was learnt of a host that is fit. ``foreign``: package → files somebody else has configured it with."""
+
+    release: Release
+    foreign: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def _fit_hosts(project: Project, state: Any, *, adopt: bool = False) -> dict[str, Fit]:
+    """Host → what it is; DeployError with every reason why a host is not fit, before anything is touched."""
+
+    def seen_of(host: Any) -> dict[str, Any]:
+        packages = preflight.watched(project.fleet, project.fleet.host(host.name))
+        return look({"system": True, "ports": True, "foreign": packages})
+
+    seen = adapter.on_each(state, seen_of)
     found = [
         f"host {host.name}: {problem}"
         for host in project.fleet.hosts
         if host.name in seen
-        for problem in preflight.problems(host, project.fleet, seen[host.name], time.time())
+        for problem in preflight.problems(host, project.fleet, seen[host.name], time.time(), adopt=adopt)
     ]
     if found:
         raise DeployError("\n".join(found) + "\nno host was changed")
-    return {name: answer["system"]["release"] for name, answer in seen.items()}
+    return {name: _fit(answer) for name, answer in seen.items()}
+
+
+def _fit(answer: dict[str, Any]) -> Fit:
+    return Fit(answer["system"]["release"], tuple((name, tuple(paths)) for name, paths in answer["foreign"].items()))
 
 
 ACTIONS: dict[str, Callable[[Request, adapter.Report], Any]] = {

@@ -110,6 +110,7 @@ def _converge_request(
 ) -> dict[str, Any]:
     """``last``: what is put in place is only what is left to do of a state that is kept already."""
     return {
+        "adopt": () if last else [package for package, _ in bundle.adopts],
         "keep": None if last else generations.keep_request(bundle),
         "private": generations.PRIVATE if bundle.generations else (),
         "files": [_payload(file) for file in differing],

@@ -24,7 +24,10 @@ class FileChange:
 
 @dataclass(frozen=True)
 class HostPlan:
-    """Everything an apply would do to one host; empty means that host is as described."""
+    """Everything an apply would do to one host; empty means that host is as described.
+
+    ``adopts``: files somebody else has configured the host with, which are saved there before they are replaced.
+    """
 
     host: str
     packages: tuple[str, ...]
@@ -32,6 +35,7 @@ class HostPlan:
     restarts: tuple[str, ...]
     stops: tuple[str, ...] = ()
     reloads: tuple[str, ...] = ()
+    adopts: tuple[str, ...] = ()
 
     @property
     def changes(self) -> int:
@@ -53,7 +57,13 @@ def host_plan(bundle: Bundle, seen: Seen) -> HostPlan:
     ]
     stops = still_running(bundle, seen)
     return HostPlan(
-        bundle.host, missing_packages(bundle, seen), files, _titles(restarts), _titles(stops), _titles(reloads)
+        bundle.host,
+        missing_packages(bundle, seen),
+        files,
+        _titles(restarts),
+        _titles(stops),
+        _titles(reloads),
+        adopts=tuple(path for _, paths in bundle.adopts for path in paths),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,22 +29,29 @@ def read_project(inventory: Path) -> Project:
     return project_of(hosts, inventory, clashes)
 
 
-def plan(project: Project, keys: Mapping[str, Sequence[Held]]) -> list[HostPlan]:
+def plan(project: Project, keys: Mapping[str, Sequence[Held]], *, adopt: bool = False) -> list[HostPlan]:
     """What an apply would change on each host; connects and reads. ``keys``: those each host is to have."""
     held = {host: [asdict(key) for key in found] for host, found in keys.items()}
-    request = {"action": "plan", "inventory": str(project.inventory), "keys": held}
+    request = {"action": "plan", "inventory": str(project.inventory), "keys": held, "adopt": adopt}
     return [_host_plan(data) for data in _ask(request, quiet)]
 
 
 def _host_plan(data: dict[str, Any]) -> HostPlan:
     files = tuple(FileChange(item["path"], item["what"], tuple(item["diff"])) for item in data["files"])
-    titles = (tuple(data[name]) for name in ("restarts", "stops", "reloads"))
+    titles = (tuple(data[name]) for name in ("restarts", "stops", "reloads", "adopts"))
     return HostPlan(data["host"], tuple(data["packages"]), files, *titles)
 
 
-def apply(project: Project, report: Report = quiet) -> dict[str, list[str]]:
-    """Bring every host to what it is to be; host → the steps that changed something."""
-    return dict(_ask({"action": "apply", "inventory": str(project.inventory)}, report))
+def apply(
+    project: Project, report: Report = quiet, *, hosts: Collection[str] | None = None, adopt: bool = False
+) -> dict[str, list[str]]:
+    """Bring these hosts, or all, to what they are to be; host → the steps that changed something.
+
+    ``adopt``: also those that somebody else has configured.
+    """
+    named = [host.name for host in project.fleet.hosts if hosts is None or host.name in hosts]
+    request = {"action": "apply", "inventory": str(project.inventory), "hosts": named, "adopt": adopt}
+    return dict(_ask(request, report))
 
 
 def run_script(project: Project, script: str, requests: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

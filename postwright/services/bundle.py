@@ -35,7 +35,8 @@ class Bundle:
     """Packages, directories, files, checks and units of one host, in the order they are dealt with.
 
     ``lasting`` are the beginnings of paths that are removed only after everything runs as described. ``generations``: how
-    many states of its files the host keeps; 0: this one is not to be kept, for it comes from those.
+    many states of its files the host keeps; 0: this one is not to be kept, for it comes from those. ``adopts``: packages
+    that somebody else has configured there, with the files of it, which are saved before they are replaced.
     """
 
     host: str
@@ -47,6 +48,7 @@ class Bundle:
     retired: tuple[Activation, ...] = ()
     lasting: tuple[str, ...] = ()
     generations: int = 0
+    adopts: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def bundle(context: Context) -> Bundle:

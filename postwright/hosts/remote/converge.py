@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from postwright.hosts.remote.common import RUN, STATE, answer, exclusive, fail, run
+from postwright.hosts.remote.configured import CLAIMED, note, save
 from postwright.hosts.remote.keeping import GENERATIONS, PENDING, copy_of, keep, purge
 
 TEMPORARY = ".postwright-new-"
@@ -127,6 +128,8 @@ def main(request: dict[str, Any]) -> None:
             keep(stage, request["keep"])
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+    saved = save(request["adopt"]) if request["adopt"] else ""
+    note(CLAIMED, (item["path"] for item in request["files"]))
     # Before the first rename: what runs until its restart, or is started by others meanwhile, is not what will be there.
     for service in request["void"]:
         (RUN / f"{service}.stamp").unlink(missing_ok=True)
@@ -137,4 +140,4 @@ def main(request: dict[str, Any]) -> None:
     os.sync()
     PENDING.unlink()
     lock.close()
-    answer(files=[item["path"] for item in request["files"]], removed=request["remove"])
+    answer(files=[item["path"] for item in request["files"]], removed=request["remove"], saved=saved)

@@ -27,6 +27,7 @@ from postwright.hosts.remote.common import (
     text_of,
     unit_state,
 )
+from postwright.hosts.remote.configured import foreign
 
 LONGEST_SHOWN = 1_000_000  # octets; a longer file is no configuration to read as a diff
 
@@ -139,6 +140,8 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     }
     if path := request.get("certificate"):
         result["certificate"] = run("openssl", "x509", "-noout", "-checkend", "0", "-in", path).returncode == 0
+    if (names := request.get("foreign")) is not None:
+        result["foreign"] = foreign(names)
     if request.get("ports"):
         result["listeners"] = listeners()
     return result
