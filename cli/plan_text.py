@@ -16,6 +16,12 @@ def print_plan(plan: FleetPlan, *, whole: bool = False) -> None:
     """Keys, DNS and hosts; one line if nothing would change. ``whole`` shows the content of new files too."""
     for note in plan.dns.notes:
         click.secho(f"note: {note}", fg="yellow")
+    for host in plan.hosts:
+        if host.drained:
+            click.secho(
+                f"note: host {host.host} is drained: it takes no mail in until `apply --undrain {host.host}`",
+                fg="yellow",
+            )
     for danger in plan.dangers:
         click.secho(f"unsafe: {danger}", fg="red")
     if plan.is_empty:

@@ -22,6 +22,7 @@ from postwright.proof import Signature, prove_signing
 from postwright.publishing import Phase
 from postwright.rotation.living import holdings, living
 from postwright.rotation.proving import key_texts
+from postwright.services.postfix import DRAINED
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ def make_rollback(project: Project, hosts: Collection[str], to: int | None, phas
         Return(host, targets[host], now[host], it["plan"], tuple(it["signs"])) for host, it in answers.items()
     )
     phase("reading keys and DNS")
-    dangers = (*_key_dangers(project, returns), *unpaced.dangers(project, [it.plan for it in returns]))
+    plans = [it.plan for it in returns]
+    dangers = (*_key_dangers(project, returns), *_intake_dangers(returns), *unpaced.dangers(project, plans))
     return Rollback(returns, dangers)
 
 
@@ -137,6 +139,15 @@ def _require_whole(targets: Mapping[str, Generation]) -> None:
     if lost:
         hint = "a private key that leaves a host leaves what it keeps as well; choose a later one"
         raise UnsafePlan("\n".join(lost) + f"\nnothing was changed; {hint}, see `postwright rollback --list`")
+
+
+def _intake_dangers(returns: Iterable[Return]) -> Iterator[str]:
+    """Whether a host takes mail in is not decided by the way."""
+    for it in returns:
+        for change in it.plan.files:
+            if change.path == DRAINED:
+                said = "takes mail in, and the host is drained" if change.what == "removed" else "was drained"
+                yield f"host {it.host}: generation {it.to.number} {said}; see `apply --drain` and `--undrain`"
 
 
 def _key_dangers(project: Project, returns: Iterable[Return]) -> Iterator[str]:

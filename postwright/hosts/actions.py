@@ -14,7 +14,7 @@ from postwright.deploys.mail_host import mail_host
 from postwright.deploys.rollback import rolled_back
 from postwright.errors import DeployError
 from postwright.hosts import adapter, preflight
-from postwright.hosts.bundles import planned_bundle, ready_bundle
+from postwright.hosts.bundles import HostState, planned_bundle, ready_bundle
 from postwright.hosts.generations import restored, signed_with
 from postwright.hosts.host_lock import host_locks
 from postwright.hosts.operations import look
@@ -22,10 +22,11 @@ from postwright.hosts.plan import host_plan, look_request
 from postwright.hosts.remote import package
 from postwright.inventory import Project, project_of
 from postwright.keys.signing import Held
-from postwright.services.parts import Release
+from postwright.terms import OfHosts
 from postwright.wire import packed
 
 Request = dict[str, Any]
+_NO_TERMS = OfHosts()
 
 
 def inventory(request: Request, _report: adapter.Report) -> dict[str, Any]:
@@ -42,12 +43,12 @@ def plan(request: Request, report: adapter.Report) -> list[dict[str, Any]]:
     def plan_one(host: Any) -> dict[str, Any]:
         ours = project.fleet.host(host.name)
         held = [Held(**it) for it in request["keys"][host.name]]
-        bundle = planned_bundle(project, ours, fit[host.name].release, passphrase, held)
+        bundle = planned_bundle(project, ours, fit[host.name].state, passphrase, held)
         bundle = replace(bundle, adopts=fit[host.name].foreign)
         return host_plan(bundle, look(look_request(bundle, show=True))).to_json()
 
     with adapter.session(loaded, _names(project), report) as state:
-        fit = _fit_hosts(project, state, adopt=request["adopt"])
+        fit = _fit_hosts(project, state, OfHosts(**request["terms"]))
         return list(adapter.on_each(state, plan_one).values())
 
 
@@ -57,11 +58,11 @@ def apply(request: Request, report: adapter.Report) -> dict[str, list[str]]:
     passphrase = material.passphrase_of(project)
 
     def prepare(host: Any) -> None:
-        bundle = ready_bundle(project, project.fleet.host(host.name), fit[host.name].release, passphrase)
+        bundle = ready_bundle(project, project.fleet.host(host.name), fit[host.name].state, passphrase)
         mail_host(bundle=replace(bundle, adopts=fit[host.name].foreign))
 
     with adapter.session(loaded, set(request["hosts"]), report) as state:
-        fit = _fit_hosts(project, state, adopt=request["adopt"])
+        fit = _fit_hosts(project, state, OfHosts(**request["terms"]))
         with host_locks(state):
             adapter.on_each(state, prepare)
             return adapter.execute(state)
@@ -100,7 +101,7 @@ def plan_rollback(request: Request, report: adapter.Report) -> dict[str, Any]:
 
     def plan_one(host: Any) -> dict[str, Any]:
         found = kept[host.name]
-        wanted = restored(host.name, found, fit[host.name].release)
+        wanted = restored(host.name, found, fit[host.name].state.release)
         planned = host_plan(wanted, look(look_request(wanted, show=True)))
         return {"plan": planned.to_json(), "signs": [asdict(it) for it in signed_with(found)], "lost": found["lost"]}
 
@@ -118,7 +119,8 @@ def rollback(request: Request, report: adapter.Report) -> dict[str, list[str]]:
         with host_locks(state):
             kept = _kept(state, request["numbers"])
             adapter.on_each(
-                state, lambda host: rolled_back(bundle=restored(host.name, kept[host.name], fit[host.name].release))
+                state,
+                lambda host: rolled_back(bundle=restored(host.name, kept[host.name], fit[host.name].state.release)),
             )
             return adapter.execute(state)
 
@@ -142,11 +144,11 @@ def _names(project: Project) -> set[str]:
 class Fit:
     """What was learnt of a host that is fit. ``foreign``: package → files somebody else has configured it with."""
 
-    release: Release
+    state: HostState
     foreign: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def _fit_hosts(project: Project, state: Any, *, adopt: bool = False) -> dict[str, Fit]:
+def _fit_hosts(project: Project, state: Any, terms: OfHosts = _NO_TERMS) -> dict[str, Fit]:
     """Host → what it is; DeployError with every reason why a host is not fit, before anything is touched."""
 
     def seen_of(host: Any) -> dict[str, Any]:
@@ -158,15 +160,17 @@ def _fit_hosts(project: Project, state: Any, *, adopt: bool = False) -> dict[str
         f"host {host.name}: {problem}"
         for host in project.fleet.hosts
         if host.name in seen
-        for problem in preflight.problems(host, project.fleet, seen[host.name], time.time(), adopt=adopt)
+        for problem in preflight.problems(host, project.fleet, seen[host.name], time.time(), adopt=terms.adopt)
     ]
     if found:
         raise DeployError("\n".join(found) + "\nno host was changed")
-    return {name: _fit(answer) for name, answer in seen.items()}
+    return {name: _fit(name, answer, terms) for name, answer in seen.items()}
 
 
-def _fit(answer: dict[str, Any]) -> Fit:
-    return Fit(answer["system"]["release"], tuple((name, tuple(paths)) for name, paths in answer["foreign"].items()))
+def _fit(host: str, answer: dict[str, Any], terms: OfHosts) -> Fit:
+    system = answer["system"]
+    state = HostState(system["release"], drained=terms.drained(host, now=system["drained"]))
+    return Fit(state, tuple((name, tuple(paths)) for name, paths in answer["foreign"].items()))
 
 
 ACTIONS: dict[str, Callable[[Request, adapter.Report], Any]] = {

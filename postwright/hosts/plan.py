@@ -9,6 +9,7 @@ from typing import Any
 
 from postwright.services.bundle import Activation, Bundle, drop_in, reload_stamp
 from postwright.services.parts import HostFile
+from postwright.services.postfix import DRAINED
 
 Seen = Mapping[str, Any]  # one answer of remote/look.py
 
@@ -27,6 +28,7 @@ class HostPlan:
     """Everything an apply would do to one host; empty means that host is as described.
 
     ``adopts``: files somebody else has configured the host with, which are saved there before they are replaced.
+    ``drained``: it takes no mail in, or will not then.
     """
 
     host: str
@@ -36,6 +38,7 @@ class HostPlan:
     stops: tuple[str, ...] = ()
     reloads: tuple[str, ...] = ()
     adopts: tuple[str, ...] = ()
+    drained: bool = False
 
     @property
     def changes(self) -> int:
@@ -64,6 +67,7 @@ def host_plan(bundle: Bundle, seen: Seen) -> HostPlan:
         _titles(stops),
         _titles(reloads),
         adopts=tuple(path for _, paths in bundle.adopts for path in paths),
+        drained=any(file.path == DRAINED for file in bundle.files),
     )
 
 

@@ -14,9 +14,11 @@ from postwright import errors
 from postwright.hosts.plan import FileChange, HostPlan
 from postwright.inventory import Project, project_of
 from postwright.keys.signing import Held
+from postwright.terms import OfHosts
 from postwright.wire import unpacked
 
 Report = Callable[[dict[str, Any]], None]
+_NO_TERMS = OfHosts()
 
 
 def quiet(_line: dict[str, Any]) -> None:
@@ -29,28 +31,25 @@ def read_project(inventory: Path) -> Project:
     return project_of(hosts, inventory, clashes)
 
 
-def plan(project: Project, keys: Mapping[str, Sequence[Held]], *, adopt: bool = False) -> list[HostPlan]:
+def plan(project: Project, keys: Mapping[str, Sequence[Held]], terms: OfHosts = _NO_TERMS) -> list[HostPlan]:
     """What an apply would change on each host; connects and reads. ``keys``: those each host is to have."""
     held = {host: [asdict(key) for key in found] for host, found in keys.items()}
-    request = {"action": "plan", "inventory": str(project.inventory), "keys": held, "adopt": adopt}
+    request = {"action": "plan", "inventory": str(project.inventory), "keys": held, "terms": asdict(terms)}
     return [_host_plan(data) for data in _ask(request, quiet)]
 
 
 def _host_plan(data: dict[str, Any]) -> HostPlan:
     files = tuple(FileChange(item["path"], item["what"], tuple(item["diff"])) for item in data["files"])
-    titles = (tuple(data[name]) for name in ("restarts", "stops", "reloads", "adopts"))
-    return HostPlan(data["host"], tuple(data["packages"]), files, *titles)
+    lists = {name: tuple(data[name]) for name in ("packages", "restarts", "stops", "reloads", "adopts")}
+    return HostPlan(data["host"], files=files, **lists, drained=data["drained"])
 
 
 def apply(
-    project: Project, report: Report = quiet, *, hosts: Collection[str] | None = None, adopt: bool = False
+    project: Project, report: Report = quiet, *, hosts: Collection[str] | None = None, terms: OfHosts = _NO_TERMS
 ) -> dict[str, list[str]]:
-    """Bring these hosts, or all, to what they are to be; host → the steps that changed something.
-
-    ``adopt``: also those that somebody else has configured.
-    """
+    """Bring these hosts, or all, to what they are to be; host → the steps that changed something."""
     named = [host.name for host in project.fleet.hosts if hosts is None or host.name in hosts]
-    request = {"action": "apply", "inventory": str(project.inventory), "hosts": named, "adopt": adopt}
+    request = {"action": "apply", "inventory": str(project.inventory), "hosts": named, "terms": asdict(terms)}
     return dict(_ask(request, report))
 
 

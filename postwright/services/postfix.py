@@ -9,6 +9,7 @@ from postwright.services import opendkim, submission, tls
 from postwright.services.parts import Check, Context, HostFile, Release, Service
 
 ETC = "/etc/postfix"
+DRAINED = "/etc/postwright/drained"  # there: the host takes no mail in, until `apply --undrain`
 PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing with, and holds them
 
 
@@ -24,10 +25,17 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "proof_port": PROOF_PORT,
         "milters": opendkim.milters(context),
         "pacing": paced(context.fleet, context.host),
+        "drained": context.drained,
     }
     names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
     made = (HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values)) for name in names)
-    return (*made, *_paced_unit(context))
+    return (*_drained(context), *made, *_paced_unit(context))
+
+
+def _drained(context: Context) -> tuple[HostFile, ...]:
+    """The host's own note that it is drained. First, so that a run cut off in the middle of it is gone on with."""
+    text = b"This host takes no mail in. `postwright apply --undrain` lets it again.\n"
+    return (HostFile(DRAINED, text, taken_up="use"),) if context.drained else ()
 
 
 def _paced_unit(context: Context) -> tuple[HostFile, ...]:

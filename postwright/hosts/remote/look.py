@@ -46,6 +46,7 @@ def system() -> dict[str, Any]:
         "free": {path: shutil.disk_usage(path).free for path in ("/etc", "/var")},
         "clock": time.time(),
         "applying": applying(),
+        "drained": (ETC / "drained").exists(),
     }
 
 
