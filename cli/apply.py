@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postwright.cli import output
-from postwright.cli.options import Options, consent
+from postwright.cli.options import Options, consent, rolling
 from postwright.cli.project import project as read
 from postwright.errors import UsageError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # loads pydantic, which would slow down every --help
     from postwright.apply import Landed
     from postwright.artefact import SavedPlan
     from postwright.checks.run import Results
+    from postwright.draining import Queue
     from postwright.inventory import Project
     from postwright.plan import FleetPlan
     from postwright.terms import Terms
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # loads pydantic, which would slow down every --help
     help="Carry out this saved plan and nothing else, without asking; refuse if the world has moved since.",
 )
 @consent
+@rolling
 @click.option("--settle", is_flag=True, help="Before hosts are touched, wait until no cache holds an earlier answer.")
 @click.option(
     "--verify/--no-verify",
@@ -51,17 +53,24 @@ def apply(
     consolidate: bool,
     settle: bool,
     verify_after: bool,
+    canary: str | None,
+    drain: str | None,
+    undrain: str | None,
+    drain_wait: float,
 ) -> None:
     """Bring keys, DNS and hosts to what the inventory says.
 
     In the order that keeps mail flowing: new DNS first; hosts when every name server shows it; a signed message proven; old DNS last. Then all checks. Run
     it again at any time: it changes nothing, or exactly what is due. If it is cut short, run it again.
 
+    Of several hosts one comes first; when a signed message has proven it, the others follow in batches. A failure stops it, and says which hosts have the new state.
+
     \b
     Examples:
       postwright apply
       postwright apply --plan plan.json        what `plan --out plan.json` saved
       postwright apply --yes                   from cron or CI
+      postwright apply --drain mx2             before maintenance; later: apply --undrain mx2
     """
     from postwright import material  # noqa: PLC0415 - heavy
     from postwright.terms import Terms  # noqa: PLC0415
@@ -70,13 +79,22 @@ def apply(
     material.require_valid(project)
     saved = _saved(file, adopt or consolidate)
     terms = Terms(
-        saved.adopt if saved else adopt, saved.consolidate if saved else consolidate, force=force, settle=settle
+        saved.adopt if saved else adopt,
+        saved.consolidate if saved else consolidate,
+        force=force,
+        settle=settle,
+        canary=canary,
+        drain=drain,
+        undrain=undrain,
     )
+    _require_sound(terms, saved)
     run = Run(options, project, ask=not yes and not saved, verify=verify_after)
     landed = run.apply(terms, saved)
+    left = run.emptied(drain, drain_wait) if drain else None
     if options.json:
-        output.document({**landed.to_json(), "verified": run.verified and run.verified.to_json()})
-    if run.verified and not run.verified.all_ok:
+        queued = {"drained": left.to_json()} if left else {}
+        output.document({**landed.to_json(), **queued, "verified": run.verified and run.verified.to_json()})
+    if (run.verified and not run.verified.all_ok) or (left and not left.empty):
         ctx.exit(1)
 
 
@@ -107,12 +125,32 @@ class Run:
             self.check()
         return landed
 
+    def emptied(self, host: str, seconds: float) -> Queue:
+        """Wait until a drained host has sent its mail; says what is left of it."""
+        from postwright import draining  # noqa: PLC0415 - heavy
+
+        progress = output.Progress(verbose=bool(self.options.verbose))
+        left = draining.emptied(self.project, host, seconds, progress.phase)
+        progress.done()
+        if not self.options.json:
+            click.secho(str(left), fg="green" if left.empty else "red")
+        return left
+
     def check(self) -> None:
         """Run all checks."""
         from postwright.cli.verify import run_checks  # noqa: PLC0415 - heavy
 
         progress = output.Progress(verbose=bool(self.options.verbose))
         self.verified = run_checks(self.project, self.options, progress)
+
+
+def _require_sound(terms: Terms, saved: SavedPlan | None) -> None:
+    if saved and (terms.drain or terms.undrain):
+        raise UsageError(
+            "--drain and --undrain change what a host gets, which a saved plan says; give them without --plan"
+        )
+    if terms.drain and terms.drain == terms.undrain:
+        raise UsageError(f"--drain and --undrain both name {terms.drain}; which is it?")
 
 
 def _saved(file: Path | None, flags: bool) -> SavedPlan | None:

@@ -17,6 +17,7 @@ from postwright.errors import PostwrightError
 SECTIONS = {
     "Describe": ("init", "check", "show"),
     "Change": ("plan", "apply", "undo", "keys", "users", "warmup"),
+    "Change": ("plan", "apply", "undo", "rollback", "keys", "warmup"),
     "Prove": ("verify",),
     "Practise": ("lab",),
 }

@@ -18,6 +18,12 @@ def print_plan(plan: FleetPlan, *, whole: bool = False) -> None:
         click.secho(f"note: {note}", fg="yellow")
     for note in (f"host {host.host}: {note}" for host in plan.hosts for note in host.notes):
         click.secho(f"note: {note}", fg="yellow")
+    for host in plan.hosts:
+        if host.drained:
+            click.secho(
+                f"note: host {host.host} is drained: it takes no mail in until `apply --undrain {host.host}`",
+                fg="yellow",
+            )
     for danger in plan.dangers:
         click.secho(f"unsafe: {danger}", fg="red")
     if plan.is_empty:
@@ -30,7 +36,7 @@ def print_plan(plan: FleetPlan, *, whole: bool = False) -> None:
         output.heading("DNS")
         output.diff_lines(dns, "  ")
     for host in plan.hosts:
-        _print_host(host, whole=whole)
+        print_host(host, whole=whole)
     click.echo(_totals(plan))
 
 
@@ -56,12 +62,15 @@ _KEY_WORDS: dict[State, str] = {
 }
 
 
-def _print_host(host: HostPlan, *, whole: bool) -> None:
+def print_host(host: HostPlan, *, whole: bool) -> None:
+    """What changes on one host; nothing if nothing does."""
     if not host.changes:
         return
     output.heading(f"Host {host.host}")
     if host.packages:
         output.diff_lines([f"+ packages: {', '.join(host.packages)}"], "  ")
+    if host.adopts:
+        click.secho(f"  ! somebody else's, saved on the host first: {', '.join(host.adopts)}", fg="yellow")
     for change in host.files:
         new = change.what in {"new", "directory"}
         click.secho(f"  {'+' if new else '~'} {change.path}: {change.what}", fg="green" if new else None)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # pydantic and its models would slow down every --help
     from postwright.checks.run import Result, Results
     from postwright.inventory import Project
 
-_MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "unknown": ("?", "yellow")}
+_MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "unknown": ("?", "yellow"), "skipped": ("-", "yellow")}
 
 
 @click.command()
@@ -63,8 +63,9 @@ def _print(results: Results, *, everything: bool) -> None:
             click.echo(f"    {reason}")
     total = len(results.results)
     colour = "green" if results.all_ok else "red"
+    skipped = f", {results.count('skipped')} skipped" if results.count("skipped") else ""
     click.secho(
-        f"{total} checks: {results.count('ok')} ok, {results.count('failed')} failed, {results.count('unknown')} unknown",
+        f"{total} checks: {results.count('ok')} ok, {results.count('failed')} failed, {results.count('unknown')} unknown{skipped}",
         fg=colour,
     )
 

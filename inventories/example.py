@@ -312,6 +312,9 @@ mail = (
             #     # Counters for Prometheus. Another machine reaches them only if firewall.extra_tcp opens the port.
             #     "metrics": {"address": "127.0.0.1", "port": 9725},
             # },
+            # How an apply goes through several hosts: one first ("canary"), proven by a signed message, then the others,
+            # "batch" at a time; False: all at once. "generations": states a host keeps, for `postwright rollback`.
+            "rollout": {"canary": True, "batch": 5, "generations": 5},
             # Who may issue certificates for the hosts' names (CAA), besides those that may already.
             # "certificate_authorities": ["letsencrypt.org"],
             # Who issues certificates for hosts with "tls": "acme"; they renew them by themselves. See docs/tls.md.

@@ -24,6 +24,7 @@ from postwright.locks import project_lock
 from postwright.plan import FleetPlan
 from postwright.proof import Signature
 from postwright.publishing import Phase, await_caches, dns_plan, key_wait, publish, retract
+from postwright.rollout import Waves, require_known, standing, waves
 from postwright.rotation import moves, strangers
 from postwright.rotation.endangered import lost_keys
 from postwright.rotation.living import holdings, living
@@ -40,6 +41,10 @@ class Landed:
     zones: dict[str, None] = field(default_factory=dict)  # an ordered set
     hosts: dict[str, list[str]] = field(default_factory=dict)
     proven: list[Signature] = field(default_factory=list)
+    done: list[str] = field(
+        default_factory=list
+    )  # hosts that were brought to the new state, and proven where it is due
+    waves: Waves = ()  # where there is more than one
 
     def zone(self, name: str) -> None:
         """A zone was written; called from the thread that did."""
@@ -55,7 +60,14 @@ class Landed:
         parts = [f"keys {listed(moved)}"] if moved else []
         parts += [f"DNS of {listed(tuple(self.zones))}"] if self.zones else []
         parts += [f"host {host}: {', '.join(steps)}" for host, steps in self.hosts.items() if steps]
+        parts += [self.standing()] if self.waves else []
         return "; ".join(parts) or "nothing"
+
+    def standing(self) -> str:
+        """Which hosts have the new state, and which the old one."""
+        begun = next((it for it in self.waves if it[0] not in self.done), ())
+        waiting = [name for it in self.waves for name in it if name not in (*self.done, *begun)]
+        return standing(self.done, begun, waiting)
 
     def to_json(self) -> dict[str, Any]:
         proven = [{"host": it.host, "domain": it.domain, "selector": it.selector} for it in self.proven]
@@ -75,6 +87,7 @@ def exclusively(project: Project) -> AbstractContextManager[None]:
 
 def make_plan(project: Project, phase: Phase, terms: Terms) -> FleetPlan:
     """What an apply would change; reads hosts and zones, changes nothing."""
+    require_known([host.name for host in project.fleet.hosts], terms.canary, terms.drain, terms.undrain)
     phase("reading keys")
     keys = outlook(project, terms)
     phase("reading DNS")
@@ -82,7 +95,7 @@ def make_plan(project: Project, phase: Phase, terms: Terms) -> FleetPlan:
     phase("reading hosts")
     hosts = {host.name: holdings(project.fleet, host, keys.then) for host in project.fleet.hosts}
     noted = replace(found, notes=(*found.notes, *keys.notes))
-    plans = tuple(runner.plan(project, hosts))
+    plans = tuple(runner.plan(project, hosts, terms.of_hosts))
     dangers = (
         *strangers.dangers(project, plans),
         *lost_keys(project, found, keys.then),
@@ -137,17 +150,29 @@ def apply(
         moves.published(project, key_wait(project, plan))
         await_caches(project, plan, phase, settle=terms.settle)
         _confirm_keys(project, expected, phase, terms)
-        phase("hosts")
         before = clock.now()
-        runner.apply(project, lambda line: _note(landed, line, step))
-        if unproven.exists() or landed.hosts or moves.unproven(living(project)):
-            phase("proving that every host signs")
-            landed.proven = prove(project, phase)
-            unproven.unlink(missing_ok=True)
+        due = unproven.exists() or bool(moves.unproven(living(project)))
+        for wave in _rolling(project, expected, landed, terms):
+            phase("hosts" if not landed.waves else f"hosts: {listed(wave)}")
+            runner.apply(project, lambda line: _note(landed, line, step), hosts=wave, terms=terms.of_hosts)
+            if due or landed.hosts:
+                phase("proving that every host signs" if not landed.waves else "proving that they sign")
+                landed.proven += prove(project, phase, wave, landed.done)
+        unproven.unlink(missing_ok=True)
         moves.taken_off(project, before)
         retract(project, plan, phase, landed.zone)
         moves.ended(project)
     return landed
+
+
+def _rolling(project: Project, expected: FleetPlan, landed: Landed, terms: Terms) -> Iterator[tuple[str, ...]]:
+    """The waves of hosts; one is done when the next is asked for."""
+    found = waves(project.fleet.rollout, expected.hosts, terms.canary)
+    landed.waves = found if len(found) > 1 else ()
+    for wave in found:
+        yield wave
+        landed.done += wave
+    landed.waves = ()
 
 
 def _note(landed: Landed, line: dict[str, Any], step: Callable[[str, str], None]) -> None:

@@ -9,8 +9,8 @@ InventoryError.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -62,6 +62,11 @@ class Project:
     @property
     def base(self) -> Path:
         return self.inventory.parent
+
+    def only(self, names: Collection[str]) -> Project:
+        """The same with these hosts alone."""
+        hosts = tuple(host for host in self.fleet.hosts if host.name in names)
+        return replace(self, fleet=self.fleet.model_copy(update={"hosts": hosts}))
 
     def path(self, path: Path) -> Path:
         """A path of the inventory, made absolute."""

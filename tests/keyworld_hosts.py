@@ -30,7 +30,7 @@ class Hosts:
         found = {(it.domain, it.selector, message.host) for message in self.queue for it in message.signatures}
         return tuple(Queued(host, domain, name, 1, 0, 0, ()) for domain, name, host in found if (domain, name) in keys)
 
-    def _plan_hosts(self, made, hosts):
+    def _plan_hosts(self, made, hosts, _terms=None):
         self._reach(made.fleet.hosts)
         differs = {host: self._differs(host, held) for host, held in hosts.items()}
         return [HostPlan(host, (), (), (), reloads=("opendkim",) * differs[host]) for host in hosts]
@@ -38,14 +38,15 @@ class Hosts:
     def _differs(self, host, held):
         return (names_of(self.tables[host]), names_of(self.lying[host])) != (signing(held), lying(held))
 
-    def _apply_hosts(self, made, report=lambda _: None):
+    def _apply_hosts(self, made, report=lambda _: None, *, hosts=None, terms=None):  # noqa: ARG002 - as the real one
         """As ``hosts.bundles.ready_bundle`` and the deploy: host by host, each as a whole or not at all."""
         keys = living.living(made)
-        for host in made.fleet.hosts:
+        meant = [host for host in made.fleet.hosts if hosts is None or host.name in hosts]
+        for host in meant:
             self.pause()
             if host.name not in self.down:
                 self._switch(made, host, keys, report)
-        if failed := self.down & {host.name for host in made.fleet.hosts}:
+        if failed := self.down & {host.name for host in meant}:
             raise DeployError(f"cannot reach {sorted(failed)}")
 
     def _switch(self, made, host, keys, report):

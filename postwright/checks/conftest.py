@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import pytest
 import testinfra.host
@@ -16,6 +17,7 @@ from postwright.inventory import Project
 from postwright.model import Domain, Fleet, Host
 from postwright.services import SERVICES, bans, fail2ban
 from postwright.services.parts import Context, HostSecrets
+from postwright.services.postfix import DRAINED
 
 # A check with one of these arguments runs on the domains it is about.
 _DOMAINS: dict[str, Callable[[Fleet, Domain], object]] = {
@@ -28,6 +30,8 @@ _DOMAINS: dict[str, Callable[[Fleet, Domain], object]] = {
     "rotated": lambda fleet, _domain: fleet.keys.rotate_every,
     "delegated": lambda _fleet, domain: domain.delegated,
 }
+
+_INTAKE = ("submission_host", "mx_host", "dane_host")  # arguments of checks that speak SMTP to the host from outside
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +68,24 @@ def on(reached: dict[str, testinfra.host.Host]) -> Callable[[Host], testinfra.ho
 def unreachable(reached: dict[str, testinfra.host.Host]) -> dict[str, str]:
     """Host name → why it cannot be reached."""
     return {name: host.backend.problem for name, host in reached.items() if host.backend.problem}
+
+
+@pytest.fixture(scope="session")
+def drained(on: Callable[[Host], testinfra.host.Host]) -> Callable[[str], bool]:
+    """Whether a host takes no mail in because its operator wants it so; each is asked once."""
+    return cache(lambda name: on(told().fleet.host(name)).file(DRAINED).exists)
+
+
+@pytest.fixture(autouse=True)
+def _takes_mail_in(request: pytest.FixtureRequest) -> None:
+    """What needs a host that takes mail in is not looked at on one that is drained."""
+    call = getattr(request.node, "callspec", None)
+    hosts = [call.params[name] for name in _INTAKE if name in call.params] if call else []
+    for host in hosts:
+        if request.getfixturevalue("drained")(host.name):
+            pytest.skip(
+                f"host {host.name} is drained: it takes no mail in until `postwright apply --undrain {host.name}`"
+            )
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from postwright.errors import PostwrightError, UsageError
 from postwright.inventory import Project
 
 _NOTHING_CHOSEN = 5  # pytest's status
-Outcome = Literal["ok", "failed", "unknown"]
+Outcome = Literal["ok", "failed", "unknown", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,15 @@ class Results:
 
     @property
     def all_ok(self) -> bool:
-        return bool(self.results) and all(result.outcome == "ok" for result in self.results)
+        """Whether every promise was proven that a host in its present state can keep."""
+        outcomes = {result.outcome for result in self.results}
+        return "ok" in outcomes and outcomes <= {"ok", "skipped"}
 
     def count(self, outcome: Outcome) -> int:
         return Counter(result.outcome for result in self.results)[outcome]
 
     def to_json(self) -> dict[str, Any]:
-        counts = {outcome: self.count(outcome) for outcome in ("ok", "failed", "unknown")}
+        counts = {outcome: self.count(outcome) for outcome in ("ok", "failed", "unknown", "skipped")}
         return {"all_ok": self.all_ok, **counts, "checks": [asdict(result) for result in self.results]}
 
 

@@ -37,7 +37,7 @@ class Reporter:
         if call.excinfo is not None and answers.unanswered(call.excinfo.value):
             self.unknown.add(item.nodeid)
         report = yield
-        if call.when == "call" or report.failed:
+        if call.when == "call" or report.failed or report.skipped:
             _write(item, report, call, unknown=item.nodeid in self.unknown)
         return report
 
@@ -46,12 +46,18 @@ def _write(item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[N
     line = {
         "promise": _promise(item),
         "where": _where(item),
-        "outcome": "ok" if report.passed else "unknown" if unknown else "failed",
+        "outcome": _outcome(report, unknown=unknown),
         "reason": "" if report.passed or call.excinfo is None else answers.reason(call.excinfo.value),
         "seconds": round(call.duration, 3),
     }
     sys.__stdout__.write(json.dumps(line) + "\n")  # type: ignore[union-attr]
     sys.__stdout__.flush()  # type: ignore[union-attr]
+
+
+def _outcome(report: pytest.TestReport, *, unknown: bool) -> str:
+    if report.skipped:
+        return "skipped"
+    return "ok" if report.passed else "unknown" if unknown else "failed"
 
 
 def _promise(item: pytest.Item) -> str:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from postwright import material
 from postwright.deploys.mail_host import mail_host
+from postwright.deploys.rollback import rolled_back
 from postwright.errors import DeployError
 from postwright.hosts import adapter, preflight
-from postwright.hosts.bundles import planned_bundle, ready_bundle
+from postwright.hosts.bundles import HostState, planned_bundle, ready_bundle
+from postwright.hosts.generations import restored, signed_with
 from postwright.hosts.host_lock import host_locks
 from postwright.hosts.operations import look
 from postwright.hosts.plan import host_plan, look_request
 from postwright.hosts.remote import package
 from postwright.inventory import Project, project_of
 from postwright.keys.signing import Held
+from postwright.terms import OfHosts
 from postwright.wire import packed
 
 Request = dict[str, Any]
+_NO_TERMS = OfHosts()
 
 
 def inventory(request: Request, _report: adapter.Report) -> dict[str, Any]:
@@ -37,24 +43,26 @@ def plan(request: Request, report: adapter.Report) -> list[dict[str, Any]]:
     def plan_one(host: Any) -> dict[str, Any]:
         ours = project.fleet.host(host.name)
         held = [Held(**it) for it in request["keys"][host.name]]
-        bundle = planned_bundle(project, ours, releases[host.name], passphrase, held)
+        bundle = planned_bundle(project, ours, fit[host.name].state, passphrase, held)
+        bundle = replace(bundle, adopts=fit[host.name].foreign)
         return host_plan(bundle, look(look_request(bundle, show=True))).to_json()
 
     with adapter.session(loaded, _names(project), report) as state:
-        releases = _fit_hosts(project, state)
+        fit = _fit_hosts(project, state, OfHosts(**request["terms"]))
         return list(adapter.on_each(state, plan_one).values())
 
 
 def apply(request: Request, report: adapter.Report) -> dict[str, list[str]]:
-    """Bring all hosts to what they are to be; host → steps that changed something."""
+    """Bring the named hosts to what they are to be; host → steps that changed something."""
     project, loaded = _project(request)
     passphrase = material.passphrase_of(project)
 
     def prepare(host: Any) -> None:
-        mail_host(bundle=ready_bundle(project, project.fleet.host(host.name), releases[host.name], passphrase))
+        bundle = ready_bundle(project, project.fleet.host(host.name), fit[host.name].state, passphrase)
+        mail_host(bundle=replace(bundle, adopts=fit[host.name].foreign))
 
-    with adapter.session(loaded, _names(project), report) as state:
-        releases = _fit_hosts(project, state)
+    with adapter.session(loaded, set(request["hosts"]), report) as state:
+        fit = _fit_hosts(project, state, OfHosts(**request["terms"]))
         with host_locks(state):
             adapter.on_each(state, prepare)
             return adapter.execute(state)
@@ -62,27 +70,64 @@ def apply(request: Request, report: adapter.Report) -> dict[str, list[str]]:
 
 def run_script(request: Request, report: adapter.Report) -> dict[str, Any]:
     """Run a script of remote/ on the named hosts; host → its answer."""
-    import json  # noqa: PLC0415
-
     project, loaded = _project(request)
-
-    def run_one(host: Any) -> Any:
-        text = package(request["script"], request["requests"][host.name])
-        from pyinfra.api import StringCommand  # noqa: PLC0415
-
-        done, output = host.run_shell_command(
-            StringCommand("python3", "-"), _stdin=text, _sudo=bool(host.data.get("_sudo"))
-        )
-        if not done:
-            # Raised when all hosts have ended, so that none is cut off by another's failure.
-            return DeployError(f"host {host.name}: {request['script']}: {output.stderr or output.stdout}")
-        return json.loads(output.stdout_lines[-1])
-
     with adapter.session(loaded, set(request["requests"]) & _names(project), report) as state:
-        answers = adapter.on_each(state, run_one)
+        return _scripts(state, request["script"], request["requests"])
+
+
+def _scripts(state: Any, script: str, requests: dict[str, Any]) -> dict[str, Any]:
+    """Run a script on each host of a session; DeployError when all have ended, so that none is cut off by another's failure."""
+    answers = adapter.on_each(state, lambda host: _script(host, script, requests[host.name]))
     if failed := [str(answer) for answer in answers.values() if isinstance(answer, DeployError)]:
         raise DeployError("\n".join(failed))
     return answers
+
+
+def _script(host: Any, script: str, request: dict[str, Any]) -> Any:
+    from pyinfra.api import StringCommand  # noqa: PLC0415
+
+    done, output = host.run_shell_command(
+        StringCommand("python3", "-"), _stdin=package(script, request), _sudo=bool(host.data.get("_sudo"))
+    )
+    if not done:
+        return DeployError(f"host {host.name}: {script}: {output.stderr or output.stdout}")
+    return json.loads(output.stdout_lines[-1])
+
+
+def plan_rollback(request: Request, report: adapter.Report) -> dict[str, Any]:
+    """Host → what going back to that state would change there, what it would sign with then, and what is lost of it."""
+    project, loaded = _project(request)
+    asked = request["numbers"]
+
+    def plan_one(host: Any) -> dict[str, Any]:
+        found = kept[host.name]
+        wanted = restored(host.name, found, fit[host.name].state.release)
+        planned = host_plan(wanted, look(look_request(wanted, show=True)))
+        return {"plan": planned.to_json(), "signs": [asdict(it) for it in signed_with(found)], "lost": found["lost"]}
+
+    with adapter.session(loaded, set(asked), report) as state:
+        fit = _fit_hosts(project, state)
+        kept = _kept(state, asked)
+        return adapter.on_each(state, plan_one)
+
+
+def rollback(request: Request, report: adapter.Report) -> dict[str, list[str]]:
+    """Put the named hosts back to states they keep; host → steps that changed something."""
+    project, loaded = _project(request)
+    with adapter.session(loaded, set(request["numbers"]), report) as state:
+        fit = _fit_hosts(project, state)
+        with host_locks(state):
+            kept = _kept(state, request["numbers"])
+            adapter.on_each(
+                state,
+                lambda host: rolled_back(bundle=restored(host.name, kept[host.name], fit[host.name].state.release)),
+            )
+            return adapter.execute(state)
+
+
+def _kept(state: Any, numbers: dict[str, int]) -> dict[str, Any]:
+    answers = _scripts(state, "generations", {host: {"number": number} for host, number in numbers.items()})
+    return {host: answer["generation"] for host, answer in answers.items()}
 
 
 def _project(request: Request) -> tuple[Project, Any]:
@@ -95,19 +140,38 @@ def _names(project: Project) -> set[str]:
     return {host.name for host in project.fleet.hosts}
 
 
-def _fit_hosts(project: Project, state: Any) -> dict[str, Any]:
-    """Host → Debian release; DeployError with every reason why a host is not fit, before anything is touched."""
-    seen = adapter.on_each(
-        state, lambda host: look({"system": True, "ports": True}) | {"login": adapter.login_method(host)}
-    )
+@dataclass(frozen=True)
+class Fit:
+    """What was learnt of a host that is fit. ``foreign``: package → files somebody else has configured it with."""
+
+    state: HostState
+    foreign: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def _fit_hosts(project: Project, state: Any, terms: OfHosts = _NO_TERMS) -> dict[str, Fit]:
+    """Host → what it is; DeployError with every reason why a host is not fit, before anything is touched."""
+
+    def seen_of(host: Any) -> dict[str, Any]:
+        packages = preflight.watched(project.fleet, project.fleet.host(host.name))
+        asked = look({"system": True, "ports": True, "foreign": packages})
+        return asked | {"login": adapter.login_method(host)}
+
+    seen = adapter.on_each(state, seen_of)
     found = [
         f"host {host.name}: {problem}"
         for host in project.fleet.hosts
-        for problem in preflight.problems(host, project.fleet, seen[host.name], time.time())
+        if host.name in seen
+        for problem in preflight.problems(host, project.fleet, seen[host.name], time.time(), adopt=terms.adopt)
     ]
     if found:
         raise DeployError("\n".join(found) + "\nno host was changed")
-    return {name: answer["system"]["release"] for name, answer in seen.items()}
+    return {name: _fit(name, answer, terms) for name, answer in seen.items()}
+
+
+def _fit(host: str, answer: dict[str, Any], terms: OfHosts) -> Fit:
+    system = answer["system"]
+    state = HostState(system["release"], drained=terms.drained(host, now=system["drained"]))
+    return Fit(state, tuple((name, tuple(paths)) for name, paths in answer["foreign"].items()))
 
 
 ACTIONS: dict[str, Callable[[Request, adapter.Report], Any]] = {
@@ -115,4 +179,6 @@ ACTIONS: dict[str, Callable[[Request, adapter.Report], Any]] = {
     "plan": plan,
     "apply": apply,
     "run_script": run_script,
+    "plan_rollback": plan_rollback,
+    "rollback": rollback,
 }

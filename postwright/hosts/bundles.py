@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from postwright import material
 from postwright.errors import UsageError
@@ -14,7 +15,15 @@ from postwright.services.bundle import Bundle, bundle
 from postwright.services.parts import Context, Release
 
 
-def ready_bundle(project: Project, host: Host, release: Release, passphrase: str) -> Bundle:
+@dataclass(frozen=True)
+class HostState:
+    """What a host itself decides of what it is to have: its Debian release, and whether it is drained."""
+
+    release: Release
+    drained: bool = False
+
+
+def ready_bundle(project: Project, host: Host, state: HostState, passphrase: str) -> Bundle:
     """What a host gets now. UsageError while one of its domains has no key that DNS confirms.
 
     A delegated domain that its owner has not led to us yet is left out: the host takes no mail of it.
@@ -30,10 +39,10 @@ def ready_bundle(project: Project, host: Host, release: Release, passphrase: str
     if host in material.hosts_without_key(project):
         msg = f"host {host.name}: no TLS key in the keyring yet; run `postwright apply`, which makes it"
         raise UsageError(msg)
-    return planned_bundle(project, host, release, passphrase, held)
+    return planned_bundle(project, host, state, passphrase, held)
 
 
-def planned_bundle(project: Project, host: Host, release: Release, passphrase: str, held: Sequence[Held]) -> Bundle:
+def planned_bundle(project: Project, host: Host, state: HostState, passphrase: str, held: Sequence[Held]) -> Bundle:
     """What a host will have with these keys; those that are yet to be made are named, and empty."""
     secrets = material.host_secrets(project, host, passphrase, held)
-    return bundle(Context(project.fleet, host, release, secrets))
+    return bundle(Context(project.fleet, host, state.release, secrets, drained=state.drained))

@@ -15,7 +15,7 @@ from pyinfra.api import FactBase, FunctionCommand, StringCommand, operation
 from pyinfra.api.exceptions import ConnectError, FactProcessError
 from pyinfra.context import host
 
-from postwright.hosts import plan
+from postwright.hosts import generations, plan
 from postwright.hosts.remote import command, package
 from postwright.services.bundle import Activation, Bundle, manifest
 from postwright.services.parts import HostFile
@@ -100,15 +100,21 @@ def unwanted(bundle: Bundle) -> Commands:
     if units:
         yield StringCommand("systemctl", "disable", "--quiet", "--now", *units)
     if obsolete:
-        yield script("converge", _converge_request(bundle, plan.differing_files(bundle, seen), obsolete))
+        yield script("converge", _converge_request(bundle, plan.differing_files(bundle, seen), obsolete, last=True))
     if any(path.startswith(UNITS) for path in obsolete):
         yield StringCommand("systemctl", "daemon-reload")
     if not (units or obsolete):
         host.noop("nothing is left that is no longer wanted")
 
 
-def _converge_request(bundle: Bundle, differing: list[HostFile], obsolete: list[str]) -> dict[str, Any]:
+def _converge_request(
+    bundle: Bundle, differing: list[HostFile], obsolete: list[str], *, last: bool = False
+) -> dict[str, Any]:
+    """``last``: what is put in place is only what is left to do of a state that is kept already."""
     return {
+        "adopt": () if last else [package for package, _ in bundle.adopts],
+        "keep": None if last else generations.keep_request(bundle),
+        "private": generations.PRIVATE if bundle.generations else (),
         "files": [_payload(file) for file in differing],
         "directories": [
             {"path": item.path, "mode": item.mode, "owner": item.owner, "group": item.group}
@@ -116,16 +122,15 @@ def _converge_request(bundle: Bundle, differing: list[HostFile], obsolete: list[
         ],
         "remove": obsolete,
         "void": plan.void_stamps(bundle, [file.path for file in differing]),
-        "checks": [
-            {"service": service, "command": check.command, "silent": check.silent} for service, check in bundle.checks
-        ],
+        "checks": [generations.check_request(service, check) for service, check in bundle.checks],
     }
 
 
 def _payload(file: HostFile) -> dict[str, Any]:
+    kept = {"generation": file.number} if isinstance(file, generations.KeptFile) else {}
     return {
         "path": file.path,
-        "content": base64.b64encode(file.content).decode(),
+        **(kept or {"content": base64.b64encode(file.content).decode()}),
         "mode": file.mode,
         "owner": file.owner,
         "group": file.group,

@@ -10,6 +10,7 @@ from typing import Any
 from postwright.mailboxes import ROOT
 from postwright.services.bundle import Activation, Bundle, drop_in, reload_stamp, unit_file
 from postwright.services.parts import HostFile
+from postwright.services.postfix import DRAINED
 
 Seen = Mapping[str, Any]  # one answer of remote/look.py
 
@@ -25,7 +26,11 @@ class FileChange:
 
 @dataclass(frozen=True)
 class HostPlan:
-    """Everything an apply would do to one host; empty means that host is as described. ``notes`` are no changes."""
+    """Everything an apply would do to one host; empty means that host is as described.
+
+    ``notes`` are no changes. ``adopts``: files somebody else has configured the host with, which are saved there before
+    they are replaced. ``drained``: it takes no mail in, or will not then.
+    """
 
     host: str
     packages: tuple[str, ...]
@@ -34,6 +39,8 @@ class HostPlan:
     stops: tuple[str, ...] = ()
     reloads: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    adopts: tuple[str, ...] = ()
+    drained: bool = False
 
     @property
     def changes(self) -> int:
@@ -61,7 +68,9 @@ def host_plan(bundle: Bundle, seen: Seen) -> HostPlan:
         _titles(restarts),
         _titles(stops),
         _titles(reloads),
-        tuple(left_behind(bundle, seen)),
+        notes=tuple(left_behind(bundle, seen)),
+        adopts=tuple(path for _, paths in bundle.adopts for path in paths),
+        drained=any(file.path == DRAINED for file in bundle.files),
     )
 
 

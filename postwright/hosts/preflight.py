@@ -8,15 +8,17 @@ from typing import Any
 from postwright.locks import describe
 from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
+from postwright.services import SERVICES
+from postwright.services.parts import Context, HostSecrets, Release
 
-RELEASES = ("12", "13")
+RELEASES: tuple[Release, ...] = ("12", "13")
 MINIMUM_FREE = 200_000_000  # octets; packages and a working queue need them
 CLOCK_TOLERANCE = 60  # seconds; TSIG and certificates fail from 300 on
 _MAIL_PORTS = ("25", "465", "587")
 
 
-def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float) -> Iterator[str]:
-    """Every reason not to go on with this host, each with what to do."""
+def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float, *, adopt: bool = False) -> Iterator[str]:
+    """Every reason not to go on with this host, each with what to do. ``adopt``: take over what others have configured."""
     system = seen["system"]
     if system["id"] != "debian" or system["release"] not in RELEASES:
         yield f"runs {system['pretty'] or 'an unknown system'}; postwright builds on Debian 12 and 13"
@@ -34,6 +36,8 @@ def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float) -> Iter
     yield from _locked_out(fleet, system["release"], seen.get("login"))
     if abs(system["clock"] - now) > CLOCK_TOLERANCE:
         yield f"its clock is {system['clock'] - now:+.0f} s off this machine's; set it right, or signatures and TSIG will fail"
+    if not adopt:
+        yield from _configured_by_others(seen.get("foreign", {}))
     if system["applying"] is not None:
         yield f"another apply is at work on it: {describe(system['applying'])}; wait for it to end, then run again"
 
@@ -104,3 +108,19 @@ def _unreachable_sshd(fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator
     if ports and not ports & set(fleet.firewall.ssh_ports):
         listed = ", ".join(map(str, sorted(ports)))
         yield f"sshd listens on {listed}, which mail_fleet.firewall.ssh_ports does not open; name it there"
+
+
+def _configured_by_others(foreign: dict[str, list[str]]) -> Iterator[str]:
+    """Somebody relies on what is there, or did; it is replaced only if the operator says so."""
+    if foreign:
+        files = ", ".join(path for paths in foreign.values() for path in paths)
+        yield (
+            f"{', '.join(foreign)}: somebody else has configured it there: {files}. `plan --adopt` shows what would be "
+            "replaced, and `apply --adopt` saves it on the host and does it"
+        )
+
+
+def watched(fleet: Fleet, host: Host) -> list[str]:
+    """The packages of this host whose configuration an apply replaces."""
+    context = Context(fleet, host, RELEASES[-1], HostSecrets())
+    return sorted({package for service in SERVICES if service.wanted(context) for package in service.packages})

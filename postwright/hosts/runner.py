@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from postwright import errors
 from postwright.hosts.plan import FileChange, HostPlan
 from postwright.inventory import Project, project_of
 from postwright.keys.signing import Held
+from postwright.terms import OfHosts
 from postwright.wire import unpacked
 
 Report = Callable[[dict[str, Any]], None]
+_NO_TERMS = OfHosts()
 
 
 def quiet(_line: dict[str, Any]) -> None:
@@ -29,22 +31,26 @@ def read_project(inventory: Path) -> Project:
     return project_of(hosts, inventory, clashes)
 
 
-def plan(project: Project, keys: Mapping[str, Sequence[Held]]) -> list[HostPlan]:
+def plan(project: Project, keys: Mapping[str, Sequence[Held]], terms: OfHosts = _NO_TERMS) -> list[HostPlan]:
     """What an apply would change on each host; connects and reads. ``keys``: those each host is to have."""
     held = {host: [asdict(key) for key in found] for host, found in keys.items()}
-    request = {"action": "plan", "inventory": str(project.inventory), "keys": held}
+    request = {"action": "plan", "inventory": str(project.inventory), "keys": held, "terms": asdict(terms)}
     return [_host_plan(data) for data in _ask(request, quiet)]
 
 
 def _host_plan(data: dict[str, Any]) -> HostPlan:
     files = tuple(FileChange(item["path"], item["what"], tuple(item["diff"])) for item in data["files"])
-    titles = (tuple(data[name]) for name in ("restarts", "stops", "reloads"))
-    return HostPlan(data["host"], tuple(data["packages"]), files, *titles)
+    lists = {name: tuple(data[name]) for name in ("packages", "restarts", "stops", "reloads", "adopts")}
+    return HostPlan(data["host"], files=files, **lists, drained=data["drained"])
 
 
-def apply(project: Project, report: Report = quiet) -> dict[str, list[str]]:
-    """Bring every host to what it is to be; host → the steps that changed something."""
-    return dict(_ask({"action": "apply", "inventory": str(project.inventory)}, report))
+def apply(
+    project: Project, report: Report = quiet, *, hosts: Collection[str] | None = None, terms: OfHosts = _NO_TERMS
+) -> dict[str, list[str]]:
+    """Bring these hosts, or all, to what they are to be; host → the steps that changed something."""
+    named = [host.name for host in project.fleet.hosts if hosts is None or host.name in hosts]
+    request = {"action": "apply", "inventory": str(project.inventory), "hosts": named, "terms": asdict(terms)}
+    return dict(_ask(request, report))
 
 
 def run_script(project: Project, script: str, requests: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -56,6 +62,20 @@ def run_script(project: Project, script: str, requests: Mapping[str, dict[str, A
         "requests": dict(requests),
     }
     return dict(_ask(request, quiet))
+
+
+def plan_rollback(project: Project, numbers: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """Host → ``plan``: what going back to that state changes there; ``signs``: with what it signs then; ``lost`` files of it."""
+    found = _ask({"action": "plan_rollback", "inventory": str(project.inventory), "numbers": dict(numbers)}, quiet)
+    return {
+        host: {"plan": _host_plan(it["plan"]), "signs": [Held(**key) for key in it["signs"]], "lost": it["lost"]}
+        for host, it in found.items()
+    }
+
+
+def rollback(project: Project, numbers: Mapping[str, int], report: Report = quiet) -> dict[str, list[str]]:
+    """Put hosts back to states they keep; host → the steps that changed something."""
+    return dict(_ask({"action": "rollback", "inventory": str(project.inventory), "numbers": dict(numbers)}, report))
 
 
 def _ask(request: dict[str, Any], report: Report) -> Any:

@@ -11,7 +11,7 @@ from pyinfra.context import host, inventory
 from postwright import material
 from postwright.errors import PostwrightError
 from postwright.hosts.adapter import host_data
-from postwright.hosts.bundles import ready_bundle
+from postwright.hosts.bundles import HostState, ready_bundle
 from postwright.hosts.operations import look
 from postwright.inventory import project_of
 from postwright.services.bundle import Bundle
@@ -19,10 +19,11 @@ from postwright.services.bundle import Bundle
 
 def current_bundle() -> Bundle:
     """What pyinfra's current host is to have. Paths of the inventory are relative to its file, as everywhere."""
-    release = look({"system": True})["system"]["release"]
+    system = look({"system": True})["system"]
+    state = HostState(system["release"], drained=system["drained"])
     try:
         project = project_of(host_data(inventory), _inventory_file())
-        return ready_bundle(project, project.fleet.host(host.name), release, material.passphrase_of(project))
+        return ready_bundle(project, project.fleet.host(host.name), state, material.passphrase_of(project))
     except PostwrightError as error:
         raise PyinfraError(str(error)) from None  # the kind pyinfra prints without a traceback
 

@@ -14,6 +14,7 @@ from postwright.model.hardening import Hardening, Journal, SshHardening, Sysctl,
 from postwright.model.hosts import Address, Host, Ssh, TlsFiles
 from postwright.model.mailboxes import Mailbox
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
+from postwright.model.rollout import Rollout
 from postwright.model.tls import Acme, TlsFiles
 from postwright.model.users import InventoryLogin, Limits, Login, UserLimits
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
@@ -46,6 +47,7 @@ __all__ = [
     "Provider",
     "Relay",
     "Rfc2136",
+    "Rollout",
     "SecretSource",
     "Ssh",
     "SshHardening",

@@ -23,40 +23,43 @@ from postwright.rotation import moves
 from postwright.rotation.living import holdings, living
 
 
-def prove(project: Project, phase: Callable[[str], None]) -> list[Signature]:
-    """Prove every host, all domains among them whose key changes, and note what they sign with.
+def prove(
+    project: Project, phase: Callable[[str], None], hosts: Collection[str], before: Collection[str] = ()
+) -> list[Signature]:
+    """Prove these hosts, all domains among them whose key changes; with the last of them note what all sign with.
 
-    Raises ProofFailed if a message does not verify, after hosts went back to the key before, where there is one; DeployError
+    ``before``: those that were brought to the new state and proven already; they too go back if one of these fails. Raises ProofFailed if a message does not verify, after hosts went back to the key before, where there is one; DeployError
     or ProviderError if that could not be found out.
     """
     first = moves.unproven(living(project))
     try:
-        found = _proven(project, first)
+        found = _proven(project, first, hosts)
     except ProofFailed as error:
         failed = moves.failed(project, {name: text for name, text in error.reasons.items() if name in first})
         if failed:
             phase(f"going back to the key before for {listed(failed)}")
-            error.add_note(_gone_back(project, failed))
+            error.add_note(_gone_back(project, failed, {*before, *hosts}))
         error.add_note("nothing that DNS still needs was removed; mend the cause and run again")
         raise
-    moves.settled(project)
+    if {*before, *hosts} >= {host.name for host in project.fleet.hosts}:
+        moves.settled(project)
     return found
 
 
-def _gone_back(project: Project, domains: list[str]) -> str:
+def _gone_back(project: Project, domains: list[str], hosts: Collection[str]) -> str:
     """Hosts sign with the key before again, and are proven to; says so, or why not."""
     try:
-        runner.apply(project)
-        _proven(project, domains)
+        runner.apply(project, hosts=hosts)
+        _proven(project, domains, hosts)
     except (DeployError, ProviderError) as error:
         return f"going back to the key before failed as well: {error}"
     return f"hosts sign with the key before again for {listed(domains)}; the new one is tried again in a day"
 
 
-def _proven(project: Project, first: Collection[str]) -> list[Signature]:
-    keys = living(project)
-    held = {host.name: holdings(project.fleet, host, keys) for host in project.fleet.hosts}
-    return prove_signing(project, held, key_texts(project), first)
+def _proven(project: Project, first: Collection[str], hosts: Collection[str]) -> list[Signature]:
+    keys, chosen = living(project), project.only(hosts)
+    held = {host.name: holdings(project.fleet, host, keys) for host in chosen.fleet.hosts}
+    return prove_signing(chosen, held, key_texts(project), first)
 
 
 def key_texts(project: Project) -> Callable[[str], bytes | None]:

@@ -41,7 +41,9 @@ class Bundle:
 
     ``lasting`` are the beginnings of paths that are removed only after everything runs as described; ``kept`` are not
     removed at all, for a service on the host writes them now. ``mailboxes`` are the folders with mail; one that is no
-    longer wanted stays, and is told.
+    longer wanted stays, and is told. ``generations``: how many states of its files the host keeps; 0: this one is not to be
+    kept, for it comes from those. ``adopts``: packages that somebody else has configured there, with the files of it, which
+    are saved before they are replaced.
     """
 
     host: str
@@ -54,6 +56,8 @@ class Bundle:
     lasting: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     mailboxes: tuple[str, ...] = ()
+    generations: int = 0
+    adopts: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def bundle(context: Context) -> Bundle:
@@ -76,6 +80,7 @@ def bundle(context: Context) -> Bundle:
         kept=tuple(path for service in wanted for path in service.kept),
         lasting=(*(path for service in SERVICES for path in service.lasting), *map(drop_in, retired)),
         mailboxes=mailboxes.folders(context),
+        generations=context.fleet.rollout.generations,
     )
 
 

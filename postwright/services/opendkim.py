@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from postwright.keys.key import Algorithm
 from postwright.render import template
 from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service, SigningKey, TakenUp, always
 
@@ -26,7 +27,7 @@ KEYS = "/etc/postwright/dkim"
 class Signer:
     """A process of OpenDKIM: the one algorithm it signs with, and all that tells it from the other."""
 
-    algorithm: str
+    algorithm: Algorithm
     name: str
     keys: str
     socket: str

@@ -82,12 +82,13 @@ class HostSecrets:
 
 @dataclass(frozen=True)
 class Context:
-    """All a template sees: the fleet, this host of it, its Debian release, its secrets."""
+    """All a template sees: the fleet, this host of it, its Debian release, its secrets; whether it is ``drained``."""
 
     fleet: Fleet
     host: Host
     release: Release
     secrets: HostSecrets
+    drained: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from postwright.services.addresses import alias_domains, aliases
 from postwright.services.parts import Check, Context, HostFile, Release, Service, TakenUp
 
 ETC = "/etc/postfix"
+DRAINED = "/etc/postwright/drained"  # there: the host takes no mail in, until `apply --undrain`
 PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing with, and holds them
 
 
@@ -25,18 +26,25 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "milters": opendkim.milters(context),
         "pacing": paced(context.fleet, context.host),
         "limits": limits.when_down(context.fleet) if limits.wanted(context) else "",
+        "drained": context.drained,
     }
     names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
     made = (
         HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values), taken_up=_taken_up(context, name))
         for name in names
     )
-    return (*made, *mailbox_tables.files(context), *_paced_unit(context))
+    return (*_drained(context), *made, *mailbox_tables.files(context), *_paced_unit(context))
 
 
 def _taken_up(context: Context, name: str) -> TakenUp:
     """Where users come and go by commands, who may send as whom is taken up without turning anybody away."""
     return "reload" if name == "senders" and context.fleet.users else "start"
+
+
+def _drained(context: Context) -> tuple[HostFile, ...]:
+    """The host's own note that it is drained. First, so that a run cut off in the middle of it is gone on with."""
+    text = b"This host takes no mail in. `postwright apply --undrain` lets it again.\n"
+    return (HostFile(DRAINED, text, taken_up="use"),) if context.drained else ()
 
 
 def _paced_unit(context: Context) -> tuple[HostFile, ...]:

@@ -17,19 +17,28 @@ from pathlib import Path
 from typing import Any
 
 from postwright.hosts.remote.common import RUN, STATE, answer, exclusive, fail, run
+from postwright.hosts.remote.configured import CLAIMED, note, save
+from postwright.hosts.remote.keeping import GENERATIONS, PENDING, copy_of, keep, purge
 
 TEMPORARY = ".postwright-new-"
 
 
 def require_space(request: dict[str, Any]) -> None:
     """Stop before anything is written if it could not all be."""
-    needed = 3 * sum(len(item["content"]) for item in request["files"]) + 20_000_000
+    needed = 3 * sum(len(item.get("content", "")) for item in request["files"]) + 20_000_000
     for path in ("/etc", "/var"):
         free = shutil.disk_usage(path).free
         if free < needed:
             fail(
                 f"disk full: {path} has {free // 1_000_000} MB free, {needed // 1_000_000} MB are needed; no file was changed, make room and run again"
             )
+
+
+def content(item: dict[str, Any]) -> bytes:
+    """What a file is to hold: sent along, or what a kept state of this host has."""
+    if "generation" in item:
+        return copy_of(item["generation"], item["path"]).read_bytes()
+    return base64.b64decode(item["content"])
 
 
 def ids(item: dict[str, Any]) -> tuple[int, int]:
@@ -42,7 +51,7 @@ def write(path: Path, item: dict[str, Any]) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb", closefd=False) as stream:
-            stream.write(base64.b64decode(item["content"]))
+            stream.write(content(item))
         os.fchown(handle, *ids(item))
         os.fchmod(handle, item["mode"])
         os.fsync(handle)
@@ -115,12 +124,20 @@ def main(request: dict[str, Any]) -> None:
             fail(f"cannot copy /etc to {stage}; is the disk full?")
         put(stage, request)
         validate(stage, request)
+        if request["keep"]:
+            keep(stage, request["keep"])
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+    saved = save(request["adopt"]) if request["adopt"] else ""
+    note(CLAIMED, (item["path"] for item in request["files"]))
     # Before the first rename: what runs until its restart, or is started by others meanwhile, is not what will be there.
     for service in request["void"]:
         (RUN / f"{service}.stamp").unlink(missing_ok=True)
+    GENERATIONS.mkdir(mode=0o700, exist_ok=True)
+    PENDING.touch()
     put("", request)
+    purge(path for path in request["remove"] if path.startswith(tuple(request["private"])))
     os.sync()
+    PENDING.unlink()
     lock.close()
-    answer(files=[item["path"] for item in request["files"]], removed=request["remove"])
+    answer(files=[item["path"] for item in request["files"]], removed=request["remove"], saved=saved)

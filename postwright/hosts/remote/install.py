@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from postwright.hosts.remote.common import GUARD, GUARD_MARK, answer, exclusive, fail, run, text_of
+from postwright.hosts.remote.configured import INSTALLED, note
 
 APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confold")
 
@@ -29,6 +30,8 @@ def main(request: dict[str, Any]) -> None:
         run("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confold", "--configure", "-a")
         if request["packages"]:
             apt("update")
+            # Cut off from here on, what their scripts leave behind is nobody's configuration.
+            note(INSTALLED, request["packages"])
             apt("install", "--no-install-recommends", *request["packages"])
     finally:
         GUARD.unlink(missing_ok=True)

@@ -10,7 +10,6 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,13 @@ from postwright.hosts.remote.common import (
     STATE,
     answer,
     digest,
+    name_of,
     run,
     service_state,
     text_of,
     unit_state,
 )
+from postwright.hosts.remote.configured import foreign
 
 LONGEST_SHOWN = 1_000_000  # octets; a longer file is no configuration to read as a diff
 
@@ -48,6 +49,7 @@ def system() -> dict[str, Any]:
         "free": {path: shutil.disk_usage(path).free for path in ("/etc", "/var")},
         "clock": time.time(),
         "applying": applying(),
+        "drained": (ETC / "drained").exists(),
     }
 
 
@@ -68,14 +70,6 @@ def packages(names: list[str]) -> dict[str, str]:
     shown = run("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Abbrev}\t${Version}\n", *names).stdout
     rows = (line.split("\t") for line in shown.splitlines())
     return {row[0]: row[2] for row in rows if row[1].startswith("ii")}
-
-
-def name_of(lookup: Callable[[int], Any], number: int) -> str:
-    """The user or group of a number, or the number."""
-    try:
-        return str(lookup(number)[0])
-    except KeyError:
-        return str(number)
 
 
 def file_state(path: str, *, show: bool) -> dict[str, Any] | None:
@@ -195,6 +189,8 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     }
     if path := request.get("certificate"):
         result["certificate"] = run("openssl", "x509", "-noout", "-checkend", "0", "-in", path).returncode == 0
+    if (names := request.get("foreign")) is not None:
+        result["foreign"] = foreign(names)
     if request.get("ports"):
         result["listeners"] = listeners()
     return result

@@ -1,0 +1,37 @@
+"""Tells which states of its files a host keeps, or all about one of them. Changes nothing.
+
+The text of a secret file never leaves the host: it is put back from the copy that lies there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from postwright.hosts.remote.common import answer, fail, text_of
+from postwright.hosts.remote.keeping import copy_of, lost, managed, numbers, present, record
+
+
+def summary(number: int, now: int | None) -> dict[str, Any]:
+    """A line of the list."""
+    noted = record(number)
+    kept = {name: noted[name] for name in ("number", "time", "before", "found", "changed")}
+    return {**kept, "present": number == now, "lost": lost(number, noted["files"])}
+
+
+def whole(number: int) -> dict[str, Any]:
+    """All of a state, with the text of what is not secret."""
+    if number not in numbers():
+        known = ", ".join(map(str, numbers())) or "none"
+        fail(f"there is no generation {number} on this host; there are {known}")
+    noted = record(number)
+    texts = {it["path"]: text_of(copy_of(number, it["path"])) for it in noted["files"] if not it["secret"]}
+    return {**noted, "texts": texts, "lost": lost(number, noted["files"]), "managed": managed()}
+
+
+def main(request: dict[str, Any]) -> None:
+    """Run the script."""
+    if (number := request.get("number")) is not None:
+        answer(generation=whole(number))
+        return
+    now = present()
+    answer(generations=[summary(number, now) for number in numbers()])

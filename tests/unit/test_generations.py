@@ -1,0 +1,242 @@
+"""A host keeps the states its files had: whole, closed, and without a key that has left it."""
+
+import ast
+import json
+import stat
+from dataclasses import replace
+
+import pytest
+from support import context
+
+from postwright.errors import UsageError
+from postwright.hosts import generations
+from postwright.hosts.plan import host_plan
+from postwright.hosts.remote import keeping, package
+from postwright.rollback import Generation, target
+from postwright.services.bundle import bundle
+from postwright.services.parts import HostFile
+
+SCRIPTS = ("activate", "converge", "firewall", "generations", "install", "lock", "look", "pacing", "prove", "queue", "reload", "tables")  # fmt: skip
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """The root of a host, on which the real functions work."""
+    root = tmp_path / "host"
+    (root / "etc").mkdir(parents=True)
+    monkeypatch.setattr(keeping, "GENERATIONS", tmp_path / "generations")
+    monkeypatch.setattr(keeping, "PENDING", tmp_path / "generations/.pending")
+    monkeypatch.setattr(keeping, "managed", listed)
+    return root
+
+
+def listed():
+    """The files that the newest state put there, as the list on a host says."""
+    last = max(keeping.numbers(), default=0)
+    return [it["path"] for it in keeping.record(last)["files"]] if last else []
+
+
+def wanted(host, number=5, **texts):
+    """Write files on the host's disk, and what is asked to be kept of them; those named ``secret…`` are 0600."""
+    files = []
+    for name, text in texts.items():
+        path = host / "etc" / name
+        path.write_text(text)
+        path.chmod(0o600 if name.startswith("secret") else 0o644)
+        files.append({"path": str(path), "secret": name.startswith("secret"), "replace_link": False})
+    about = {"packages": [], "directories": [], "checks": [], "activations": [], "known": [], "all_checks": []}
+    return {"generations": number, "files": files, **about}
+
+
+def texts_of(number):
+    return {it["path"].rpartition("/")[2]: keeping.copy_of(number, it["path"]).read_text() for it in keeping.record(number)["files"]}  # fmt: skip
+
+
+def test_every_state_is_kept_with_its_contents_and_modes(host):
+    keeping.keep("", wanted(host, a="1", secret="s"))
+    keeping.keep("", wanted(host, a="2", secret="s"))
+
+    assert (texts_of(1), texts_of(2)) == ({"a": "1", "secret": "s"}, {"a": "2", "secret": "s"})
+    assert keeping.record(2)["files"][1]["mode"] == 0o600
+    kept = keeping.copy_of(2, str(host / "etc/secret"))
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(keeping.GENERATIONS.stat().st_mode) == 0o700
+
+
+def test_a_state_that_is_the_newest_already_is_not_kept_twice(host):
+    same = wanted(host, a="1")
+    keeping.keep("", same)
+    keeping.keep("", same)
+
+    assert keeping.numbers() == [1]
+
+
+def test_only_the_last_ones_are_kept_and_numbers_are_not_used_again(host):
+    for text in "12345":
+        keeping.keep("", wanted(host, 2, a=text))
+
+    assert keeping.numbers() == [4, 5]
+    assert texts_of(5) == {"a": "5"}
+
+
+def test_an_edit_by_hand_is_kept_before_it_is_replaced(host, tmp_path):
+    keeping.keep("", wanted(host, a="1"))
+    (host / "etc/a").write_text("by hand")
+    stage = tmp_path / "stage"
+    (stage.joinpath(*host.parts[1:]) / "etc").mkdir(parents=True)
+    staged = stage.joinpath(*host.parts[1:]) / "etc/a"
+    staged.write_text("2")
+    asked = {**wanted(host, a="by hand"), "generations": 5}
+    keeping.keep(str(stage), asked)
+
+    assert [texts_of(number)["a"] for number in keeping.numbers()] == ["1", "by hand", "2"]
+    assert [keeping.record(number)["found"] for number in keeping.numbers()] == [False, True, False]
+    assert keeping.record(3)["before"] == 2
+
+
+def test_what_a_cut_off_run_left_half_done_is_no_state(host):
+    keeping.keep("", wanted(host, a="1"))
+    keeping.PENDING.touch()
+    asked = wanted(host, a="half")
+    keeping.keep("", asked)
+
+    assert [keeping.record(number)["found"] for number in keeping.numbers()] == [False, False]
+
+
+def test_the_present_state_is_the_newest_that_is_on_disk(host):
+    keeping.keep("", wanted(host, a="1"))
+    keeping.keep("", wanted(host, a="2"))
+    assert keeping.present() == 2
+
+    (host / "etc/a").write_text("1")
+    assert keeping.present() == 1
+
+    (host / "etc/a").write_text("3")
+    assert keeping.present() is None
+
+
+def test_a_key_that_leaves_the_host_leaves_every_state_and_is_told_as_lost(host):
+    asked = wanted(host, secret="key")
+    path = asked["files"][0]["path"]
+    keeping.keep("", asked)
+    keeping.purge([path])
+
+    assert not keeping.copy_of(1, path).exists()
+    assert keeping.lost(1, keeping.record(1)["files"]) == [path]
+
+
+def kept(made, number=3, **changes):
+    """What a host answers of a state that is this bundle."""
+    asked = json.loads(json.dumps(generations.keep_request(made)))
+    files = [
+        {**said, "sha256": file.sha256, "mode": file.mode, "owner": file.owner, "group": file.group}
+        for said, file in zip(asked["files"], made.files[:-1], strict=True)
+    ]
+    texts = {it.path: it.content.decode() for it in made.files if not it.secret}
+    return {
+        **asked,
+        "number": number,
+        "files": files,
+        "texts": texts,
+        "managed": [it["path"] for it in files],
+        **changes,
+    }
+
+
+def test_a_state_comes_back_as_what_the_host_was_to_have(tmp_path):
+    made = bundle(context(tmp_path))
+    again = generations.restored("mx1", kept(made), "13")
+
+    assert [(it.path, it.sha256, it.mode, it.owner) for it in again.files] == [
+        (it.path, it.sha256, it.mode, it.owner) for it in made.files
+    ]
+    assert (again.activations, again.checks, again.directories) == (made.activations, made.checks, made.directories)
+    assert (again.generations, again.retired) == (0, ())
+
+
+def test_no_secret_of_a_state_comes_to_the_operator(tmp_path):
+    made = bundle(context(tmp_path))
+    again = generations.restored("mx1", kept(made), "13")
+
+    assert {it.content for it in again.files if it.secret} == {b""}
+
+
+def test_a_service_that_state_does_not_have_is_stopped(tmp_path):
+    made = bundle(context(tmp_path))
+    extra = "/etc/systemd/system/postwright-pacing.service.d/postwright-stamp.conf"
+    again = generations.restored("mx1", kept(made, managed=[extra]), "13")
+
+    assert [(it.name, it.unit) for it in again.retired] == [("pacing", "postwright-pacing.service")]
+    running = dict.fromkeys(("active", "enabled", "current", "loaded", "wanted_here"), True)
+    seen = {
+        "packages": dict.fromkeys(again.packages, "1"),
+        "files": {},
+        "managed": [extra],
+        "services": {it.name: running for it in (*again.activations, *again.retired)},
+    }
+    assert host_plan(again, seen).stops == ("pacing",)
+
+
+def test_the_keys_a_state_signs_with_are_read_from_its_tables(tmp_path):
+    made = bundle(context(tmp_path))
+    found = generations.signed_with(kept(made))
+
+    assert {(it.domain, it.selector, it.algorithm) for it in found} >= {("example.com", "pw20261122", "rsa")}
+
+
+def test_a_state_that_is_put_back_is_not_kept_anew(tmp_path):
+    made = replace(bundle(context(tmp_path)), generations=0)
+
+    assert generations.keep_request(made) is None
+
+
+def generation(number, before=None, **changes):
+    return (
+        Generation(number, 0, before, False, (), False, ())
+        if not changes
+        else replace(generation(number, before), **changes)
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "to", "expected"),
+    [
+        ([generation(1), generation(2, 1, present=True)], None, 1),
+        ([generation(1), generation(2, 1), generation(3, 1, present=True)], None, 1),  # made after a rollback to 1
+        ([generation(2), generation(3, 1, present=True)], None, 2),  # the one before is no longer kept
+        ([generation(1), generation(2, 1)], None, 2),  # edited by hand since
+        ([generation(1, present=True), generation(2, 1)], 2, 2),
+    ],
+)
+def test_without_a_number_the_way_is_to_the_state_before(states, to, expected):
+    assert target("mx1", states, to).number == expected
+
+
+@pytest.mark.parametrize(
+    ("states", "to", "words"),
+    [
+        ([], None, "no generation before that of now"),
+        ([generation(1, present=True)], None, "no way back"),
+        ([generation(1, present=True)], 7, "no generation 7; it has 1"),
+    ],
+)
+def test_where_there_is_no_way_back_it_is_said(states, to, words):
+    with pytest.raises(UsageError, match=words):
+        target("mx1", states, to)
+
+
+def test_a_kept_file_does_not_show_its_content():
+    file = generations.KeptFile("/etc/x", b"", digest="00", number=1)
+
+    assert isinstance(file, HostFile)
+    assert "00" not in repr(file)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_modules_that_are_sent_together_have_no_name_twice(script):
+    """They become one program, in which the later definition would replace the earlier one."""
+    tree = ast.parse(package(script, {}))
+    names = [it.name for it in tree.body if isinstance(it, ast.FunctionDef | ast.ClassDef)]
+    names += [target.id for it in tree.body if isinstance(it, ast.Assign) for target in it.targets]
+
+    assert sorted(names) == sorted(set(names))
