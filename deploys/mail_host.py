@@ -16,6 +16,7 @@ from postwright.deploys.postfix import postfix
 from postwright.deploys.resolver import resolver
 from postwright.deploys.submission import submission
 from postwright.deploys.tls import tls
+from postwright.deploys.transport import mta_sts, policies, tls_gate
 from postwright.hosts import operations
 from postwright.services.bundle import Bundle
 from postwright.services.tls import CERTIFICATE
@@ -31,6 +32,8 @@ def mail_host(bundle: Bundle) -> None:
     resolver(activation=units["resolver"])
     firewall(activation=units["firewall"])
     tls(certificate=CERTIFICATE)
+    if "policies" in units:
+        policies(activation=units["policies"])
     opendkim(activation=units["opendkim"])
     if "opendkim-ed25519" in units:
         opendkim_ed25519(activation=units["opendkim-ed25519"])
@@ -38,6 +41,9 @@ def mail_host(bundle: Bundle) -> None:
         submission(activation=units["submission"])
     if "pacing" in units:
         pacing(activation=units["pacing"])
+    if "tls-gate" in units:
+        mta_sts(activation=units["mta-sts"])
+        tls_gate(activation=units["tls-gate"])
     postfix(activation=units["postfix"])
     operations.unwanted(name="remove what is no longer wanted", bundle=bundle)
 

@@ -195,5 +195,9 @@ def _named_files(fleet: Fleet) -> Iterator[tuple[str, Path]]:
         yield f"host {host.name}: mail_host.tls.key", host.tls.key
     for login in fleet.logins:
         yield f"mail_fleet.logins ({login.login}).password_hash", login.password_hash
+    for domain in fleet.domains:
+        if domain.mta_sts and (pair := domain.mta_sts.certificate):
+            yield f"mail_fleet.domains ({domain.name}).mta_sts.certificate.certificate", pair.certificate
+            yield f"mail_fleet.domains ({domain.name}).mta_sts.certificate.key", pair.key
     if fleet.tls_authorities:
         yield "mail_fleet.tls_authorities", fleet.tls_authorities

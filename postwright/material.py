@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from postwright import certificates, secret
+from postwright import certificates, material_policies, secret
 from postwright.errors import UsageError
 from postwright.files import content
 from postwright.inventory import Project
@@ -60,6 +60,7 @@ def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[H
         private_key=_tls_key(project, host, passphrase),
         password_hashes=_password_hashes(project),
         relay_password=_relay_password(project, host),
+        policy_certificates=material_policies.certificates_of(project, host, passphrase),
     )
 
 
@@ -104,6 +105,7 @@ def require_valid(project: Project) -> None:
     found += [
         problem for login in project.fleet.logins for problem in _hash_problems(project.path(login.password_hash))
     ]
+    found += material_policies.problems(project, lambda: passphrase_of(project))
     found += _secret_problems(project)
     if found:
         listed = list(dict.fromkeys(found))

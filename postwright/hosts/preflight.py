@@ -7,6 +7,7 @@ from typing import Any
 
 from postwright.locks import describe
 from postwright.model import Fleet, Host
+from postwright.services.policies import PORT, serves
 
 RELEASES = ("12", "13")
 MINIMUM_FREE = 200_000_000  # octets; packages and a working queue need them
@@ -27,6 +28,8 @@ def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float) -> Iter
         yield "systemd is not its PID 1; services could not be supervised"
     yield from _space(system)
     yield from _taken_ports(seen["listeners"])
+    if serves(fleet, host):
+        yield from _taken_https(seen["listeners"])
     yield from _unreachable_sshd(fleet, seen["listeners"])
     if abs(system["clock"] - now) > CLOCK_TOLERANCE:
         yield f"its clock is {system['clock'] - now:+.0f} s off this machine's; set it right, or signatures and TSIG will fail"
@@ -46,6 +49,16 @@ def _taken_ports(listeners: dict[str, list[str]]) -> Iterator[str]:
         programs = listeners.get(port, [])
         if programs and not any(program.startswith("master ") for program in programs):
             yield f"port {port} is taken by {', '.join(programs)}; stop and disable that program, then run again"
+
+
+def _taken_https(listeners: dict[str, list[str]]) -> Iterator[str]:
+    """What serves our policies is nginx; another program cannot share the port with it."""
+    programs = listeners.get(str(PORT), [])
+    if programs and not all(program.startswith("nginx ") for program in programs):
+        yield (
+            f"port {PORT} is taken by {', '.join(programs)}, and MTA-STS policies are to be served there; stop and disable that "
+            "program, or name another policy_host, then run again"
+        )
 
 
 def _unreachable_sshd(fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:

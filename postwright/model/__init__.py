@@ -11,6 +11,7 @@ from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.fleet import Fleet, Keys
 from postwright.model.hosts import Address, Host, Ssh, TlsFiles
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
+from postwright.model.transport import OutboundTls, TlsPolicy
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Keys",
     "MtaSts",
     "Octodns",
+    "OutboundTls",
     "Pacing",
     "Provider",
     "Relay",
@@ -37,6 +39,7 @@ __all__ = [
     "Stream",
     "Strict",
     "TlsFiles",
+    "TlsPolicy",
     "Warmup",
     "Zone",
     "Zonefile",

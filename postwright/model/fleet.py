@@ -28,6 +28,7 @@ from postwright.model.fields import (
 )
 from postwright.model.hosts import Host
 from postwright.model.pacing import Pacing
+from postwright.model.transport import OutboundTls
 from postwright.model.zones import Provider, Zone
 
 
@@ -105,6 +106,7 @@ class Fleet(Strict):
     ``parked``: domains that send and take no mail, and say so. ``deployment``: marks records as ours where a provider keeps
     comments. ``certificate_authorities``: who may issue for the hosts' names (CAA). ``tlsa``: publish the certificates of
     hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send.
+    ``outbound_tls``: how mail is protected on its way out.
     """
 
     hosts: tuple[Host, ...]
@@ -120,6 +122,7 @@ class Fleet(Strict):
     policies: Policies = Policies()
     probe: Probe | None = None
     pacing: Pacing | None = None
+    outbound_tls: OutboundTls = OutboundTls()
     deployment: Identifier = "main"
     certificate_authorities: tuple[HostName, ...] = ()
     tlsa: bool = True

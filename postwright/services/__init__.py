@@ -5,7 +5,20 @@ Pure: nothing here runs anything. ``deploys/`` brings these values to a host in 
 
 from __future__ import annotations
 
-from postwright.services import base, firewall, opendkim, pacing, postfix, relay, resolver, submission, tls
+from postwright.services import (
+    base,
+    firewall,
+    opendkim,
+    outbound,
+    pacing,
+    policies,
+    postfix,
+    relay,
+    resolver,
+    submission,
+    tls,
+    tls_gate,
+)
 from postwright.services.parts import Context, HostDirectory, HostFile, Service
 
 __all__ = ["SERVICES", "Context", "HostDirectory", "HostFile", "Service"]
@@ -17,10 +30,14 @@ SERVICES: tuple[Service, ...] = (
     resolver.SERVICE,
     firewall.SERVICE,
     tls.SERVICE,
+    policies.SERVICE,
     opendkim.SERVICE,
     opendkim.ED25519_SERVICE,
     submission.SERVICE,
     pacing.SERVICE,
     relay.SERVICE,
+    tls_gate.RESOLVER,
+    tls_gate.GATE,
+    outbound.SERVICE,
     postfix.SERVICE,
 )

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from postwright.lanes import GATE_PORT
 from postwright.model import IPNetwork
 from postwright.render import template
-from postwright.services import submission
+from postwright.services import policies, submission
 from postwright.services.parts import Check, Context, HostFile, Service
 
 
@@ -28,6 +28,7 @@ def _ports(context: Context) -> list[int]:
     """The TCP ports open to everybody."""
     ports = {25} if context.host.open_on_25 else set()
     ports |= {465, 587} if submission.wanted(context) else set()
+    ports |= {policies.PORT} if policies.wanted(context) else set()
     return sorted(ports | set(context.fleet.firewall.extra_tcp))
 
 

@@ -60,10 +60,19 @@ class SigningKey:
 
 
 @dataclass(frozen=True)
+class PolicyCertificate:
+    """The certificate of a name an MTA-STS policy is fetched from, and its key; both PEM."""
+
+    certificate: bytes
+    private_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class HostSecrets:
     """What rendering a host needs besides the fleet; read from keyring and files by ``material``.
 
     ``kept_keys`` lie on the host and are in no table: a return to one of them needs no transfer of a key.
+    ``policy_certificates``: domain → that of its policy's name, where it has one of its own.
     """
 
     signing_keys: tuple[SigningKey, ...] = ()
@@ -72,6 +81,7 @@ class HostSecrets:
     password_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
     kept_keys: tuple[SigningKey, ...] = ()
     relay_password: str = field(default="", repr=False)
+    policy_certificates: Mapping[str, PolicyCertificate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

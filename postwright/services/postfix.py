@@ -6,7 +6,9 @@ from postwright.lanes import UNBIND, paced
 from postwright.model import Domain
 from postwright.render import template
 from postwright.services import opendkim, submission, tls
+from postwright.services.outbound import outbound
 from postwright.services.parts import Check, Context, HostFile, Release, Service
+from postwright.tls_suites import STRONG_LIST
 
 ETC = "/etc/postfix"
 PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing with, and holds them
@@ -24,6 +26,8 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "proof_port": PROOF_PORT,
         "milters": opendkim.milters(context),
         "pacing": paced(context.fleet, context.host),
+        "outbound": outbound(context.fleet),
+        "ciphers": STRONG_LIST,
     }
     names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
     made = (HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values)) for name in names)
@@ -109,6 +113,6 @@ SERVICE = Service(
         Check("postfix check"),
     ),
     unit=unit,
-    uses=("tls", "resolver", "relay"),
+    uses=("tls", "resolver", "relay", "outbound"),
     ready="ss -Hltn sport = :25 | grep -q .",
 )
