@@ -21,6 +21,7 @@ from postwright.deploys.postfix import postfix
 from postwright.deploys.resolver import resolver
 from postwright.deploys.submission import submission
 from postwright.deploys.tls import tls
+from postwright.deploys.transport import mta_sts, policies, tls_gate
 from postwright.hosts import operations
 from postwright.services.bundle import Bundle
 from postwright.services.tls import CERTIFICATE
@@ -42,6 +43,8 @@ def mail_host(bundle: Bundle) -> None:
         acme(activation=units["acme"])
     else:
         tls(certificate=CERTIFICATE)
+    if "policies" in units:
+        policies(activation=units["policies"])
     opendkim(activation=units["opendkim"])
     if "opendkim-ed25519" in units:
         opendkim_ed25519(activation=units["opendkim-ed25519"])
@@ -53,6 +56,9 @@ def mail_host(bundle: Bundle) -> None:
         fail2ban(activation=units["fail2ban"])
     if "pacing" in units:
         pacing(activation=units["pacing"])
+    if "tls-gate" in units:
+        mta_sts(activation=units["mta-sts"])
+        tls_gate(activation=units["tls-gate"])
     postfix(activation=units["postfix"])
     audit(units=units)
     operations.unwanted(name="remove what is no longer wanted", bundle=bundle)

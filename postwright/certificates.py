@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -65,6 +65,15 @@ def readable_by_others(path: Path) -> Iterator[str]:
         return
     if open_to_others:
         yield f"{path}: others can read it; run: chmod 600 {path}"
+
+
+def not_covered(path: Path, names: Iterable[str]) -> list[str]:
+    """Those of the names that a certificate is not for; none of what is no certificate, which ``problems`` tells."""
+    try:
+        known = _names(first_of(path))
+    except (ValueError, OSError):
+        return []
+    return [name for name in names if not any(_matches(pattern, name) for pattern in known)]
 
 
 def _validity(path: Path, certificate: x509.Certificate) -> Iterator[str]:

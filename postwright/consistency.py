@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import (consistency_acme, consistency_dns, consistency_firewall, consistency_hardening, consistency_keys, consistency_mailboxes, consistency_pacing, consistency_users,)
+from postwright import (consistency_acme, consistency_dns, consistency_firewall, consistency_hardening, consistency_keys, consistency_mailboxes, consistency_pacing, consistency_transport, consistency_users,)
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -132,4 +132,5 @@ _CHECKS: dict[Check, set[str]] = {
     **consistency_pacing.CHECKS,
     **consistency_users.CHECKS,
     **consistency_hardening.CHECKS,
+    **consistency_transport.CHECKS,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from postwright import material
+from postwright import material, material_policies
 from postwright.dns import zonefile
 from postwright.dns.kinds import delegation, mta_sts
 from postwright.dns.providers import snippets
@@ -170,6 +170,7 @@ def files(project: Project, host: Host, release: Release) -> tuple[HostFile, ...
         acme_authority=material.acme_authority_of(project, host),
         password_hashes={login.login: "" for login in project.fleet.logins},
         password_notes=material.password_notes(project),
+        policy_certificates=material_policies.shown(project, host),
     )
     return bundle(Context(project.fleet, host, release, secrets)).files
 

@@ -218,6 +218,10 @@ def _named_files(fleet: Fleet) -> Iterator[tuple[str, Path]]:
             yield f"mail_fleet.logins ({login.login}).password_hash", login.password_hash
     for address, mailbox in fleet.mailboxes.items():
         yield f"mail_fleet.mailboxes.{address}.password_hash", mailbox.password_hash
+    for domain in fleet.domains:
+        if domain.mta_sts and (pair := domain.mta_sts.certificate):
+            yield f"mail_fleet.domains ({domain.name}).mta_sts.certificate.certificate", pair.certificate
+            yield f"mail_fleet.domains ({domain.name}).mta_sts.certificate.key", pair.key
     if fleet.tls_authorities:
         yield "mail_fleet.tls_authorities", fleet.tls_authorities
     if fleet.acme and fleet.acme.authority:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from postwright import certificates, clock, secret
+from postwright import certificates, clock, material_policies, secret
 from postwright.dns.kinds import tlsa
 from postwright.dns.kinds.caa import unadmitted_issuer
 from postwright.errors import UsageError
@@ -87,6 +87,7 @@ def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[H
         acme_authority=acme_authority_of(project, host),
         acme_secret=_acme_secret(project, host),
         mailbox_hashes={it: _hash(project, box.password_hash) for it, box in held_by(project.fleet, host).items()},
+        policy_certificates=material_policies.certificates_of(project, host, passphrase),
     )
 
 
@@ -181,6 +182,7 @@ def require_valid(project: Project) -> None:
     hashes = [it.password_hash for it in project.fleet.logins if it.password_hash]
     hashes += [it.password_hash for it in project.fleet.mailboxes.values()]
     found += [problem for it in hashes for problem in _hash_problems(project.path(it))]
+    found += material_policies.problems(project, lambda: passphrase_of(project))
     found += _secret_problems(project)
     found += _authority_problems(project)
     if found:

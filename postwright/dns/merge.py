@@ -43,13 +43,13 @@ def _early(sides: Sides, after: Values) -> Values:
 
     Addresses, pointers and TLSA may be several, so old and new overlap. Two TXT values at these names would be undefined,
     so they are swapped: a key early, because the host will sign with it; a revoked one late, when no host does any more; a
-    policy late, when the mail is fit for it. A CNAME cannot be two either, and is swapped early: what it leads to is
-    published by then, and hosts may need it.
+    policy late, when the mail is fit for it or the hosts serve it. A CNAME cannot be two either, and is swapped early: what
+    it leads to is published by then, and hosts may need it.
     """
     if sides.type == "TLSA" and not (sides.live and after):
         return ()  # a first one when the host has the key, the last one gone before it may have another
-    if after and not sides.live and sides.name.startswith("_dmarc.") and dmarc.lowered(after[0], ""):
-        return ()  # a first strict policy, when the mail is fit for it
+    if after and not sides.live and _promises(sides.name, after[0]):
+        return ()
     if not sides.live or not after:
         return sides.live or after
     if sides.type == "TXT":
@@ -57,6 +57,11 @@ def _early(sides: Sides, after: Values) -> Values:
     if sides.type == "CNAME":
         return after
     return (*sides.live, *absent_from(after, sides.live, sides.type))
+
+
+def _promises(name: str, value: str) -> bool:
+    """Whether a first value says what must be true by then: a strict policy for mail, or that an MTA-STS policy is served."""
+    return name.startswith("_mta-sts.") or (name.startswith("_dmarc.") and bool(dmarc.lowered(value, "")))
 
 
 def _by_value(sides: Sides) -> Merged:

@@ -10,6 +10,7 @@ from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
 from postwright.services import SERVICES
 from postwright.services.parts import Context, HostSecrets, Release
+from postwright.services.policies import PORT, serves
 
 RELEASES: tuple[Release, ...] = ("12", "13")
 MINIMUM_FREE = 200_000_000  # octets; packages and a working queue need them
@@ -32,6 +33,8 @@ def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float, *, adop
     yield from _taken_ports(seen["listeners"])
     yield from _taken_challenge_port(host, fleet, seen["listeners"])
     yield from _taken_by_readers(host, fleet, seen["listeners"])
+    if serves(fleet, host):
+        yield from _taken_https(seen["listeners"])
     yield from _unreachable_sshd(fleet, seen["listeners"])
     yield from _locked_out(fleet, system["release"], seen.get("login"))
     if abs(system["clock"] - now) > CLOCK_TOLERANCE:
@@ -66,22 +69,6 @@ def _taken_challenge_port(host: Host, fleet: Fleet, listeners: dict[str, list[st
             'or say "challenge": "dns-01" in mail_fleet.acme'
         )
 
-def _taken_by_readers(host: Host, fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:
-    """Ports of IMAP and POP3, where there are to be mailboxes; Dovecot's master holds them itself."""
-    for port in map(str, PORTS if held_by(fleet, host) else ()):
-        programs = listeners.get(port, [])
-        if programs and not any(program.startswith("dovecot ") for program in programs):
-            yield f"port {port} is taken by {', '.join(programs)}; stop and disable that program, then run again"
-
-def _taken_challenge_port(host: Host, fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:
-    """The ACME server comes to port 80; between two renewals nobody listens there."""
-    acme = fleet.acme_of(host)
-    strangers = [program for program in listeners.get("80", []) if not program.startswith("lego ")]
-    if acme and acme.challenge == "http-01" and strangers:
-        yield (
-            f"port 80 is taken by {', '.join(strangers)}, but certificates are proven there; stop and disable that program, "
-            'or say "challenge": "dns-01" in mail_fleet.acme'
-        )
 
 def _taken_by_readers(host: Host, fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:
     """Ports of IMAP and POP3, where there are to be mailboxes; Dovecot's master holds them itself."""
@@ -89,6 +76,7 @@ def _taken_by_readers(host: Host, fleet: Fleet, listeners: dict[str, list[str]])
         programs = listeners.get(port, [])
         if programs and not any(program.startswith("dovecot ") for program in programs):
             yield f"port {port} is taken by {', '.join(programs)}; stop and disable that program, then run again"
+
 
 def _locked_out(fleet: Fleet, release: str, login: str | None) -> Iterator[str]:
     """Nobody logs in with a password where keys are all that sshd takes. ``login``: how we did, None if unknown."""
@@ -100,6 +88,16 @@ def _locked_out(fleet: Fleet, release: str, login: str | None) -> Iterator[str]:
         )
     if said and said.second_factor == "totp" and release == "12":
         yield 'the OpenSSH of Debian 12 cannot ask for a code alone (mail_fleet.hardening.ssh); say "fido2", or upgrade to Debian 13'
+
+
+def _taken_https(listeners: dict[str, list[str]]) -> Iterator[str]:
+    """What serves our policies is nginx; another program cannot share the port with it."""
+    programs = listeners.get(str(PORT), [])
+    if programs and not all(program.startswith("nginx ") for program in programs):
+        yield (
+            f"port {PORT} is taken by {', '.join(programs)}, and MTA-STS policies are to be served there; stop and disable that "
+            "program, or name another policy_host, then run again"
+        )
 
 
 def _unreachable_sshd(fleet: Fleet, listeners: dict[str, list[str]]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from postwright.model.mailboxes import Mailbox
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
 from postwright.model.rollout import Rollout
 from postwright.model.tls import Acme, TlsFiles
+from postwright.model.transport import OutboundTls, TlsPolicy
 from postwright.model.users import InventoryLogin, Limits, Login, UserLimits
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
 
@@ -43,6 +44,7 @@ __all__ = [
     "Mailbox",
     "MtaSts",
     "Octodns",
+    "OutboundTls",
     "Pacing",
     "Provider",
     "Relay",
@@ -57,6 +59,7 @@ __all__ = [
     "TlsFiles",
     "UserLimits",
     "Upgrades",
+    "TlsPolicy",
     "Warmup",
     "Zone",
     "Zonefile",

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from postwright import values
+from postwright import values, values_tls
 from postwright.model.fields import DnsName, EmailAddress, HostName, HttpsUrl, Label, NotEmpty, ReportTarget, Strict
+from postwright.model.hosts import TlsFiles
 from postwright.model.pacing import DomainWarmup
 
 Policy = Literal["none", "quarantine", "reject"]
@@ -32,12 +33,15 @@ class Dmarc(Strict):
 class MtaSts(Strict):
     """Senders must find TLS and one of these MX hosts (RFC 8461). The policy file itself is served by ``policy_host``.
 
-    ``policy_host``: where ``mta-sts.DOMAIN`` leads by CNAME; None: that name is somebody else's business. ``mx``: names
-    or ``*.name`` patterns; left out, the domain's own MX hosts. ``max_age``: seconds.
+    ``policy_host``: where ``mta-sts.DOMAIN`` leads by CNAME; ``hosts``: to the domain's MX hosts, by address; None: that
+    name is somebody else's business. What leads to hosts of ours is served by them, see ``policy_hosts``; ``certificate``
+    is for that name, where the host's own is not. ``mx``: names or ``*.name`` patterns; left out, the domain's own MX
+    hosts. ``max_age``: seconds.
     """
 
     mode: Literal["testing", "enforce", "none"] = "testing"
-    policy_host: HostName | None = None
+    policy_host: Annotated[str, AfterValidator(values_tls.policy_host)] | None = None
+    certificate: TlsFiles | None = None
     mx: tuple[Annotated[str, AfterValidator(values.mx_pattern)], ...] = ()
     max_age: int = Field(default=604_800, ge=86_400, le=31_557_600)
 

@@ -30,6 +30,7 @@ from postwright.model.mailboxes import Mailbox, MailboxAddress
 from postwright.model.pacing import Pacing
 from postwright.model.rollout import Rollout
 from postwright.model.tls import Acme
+from postwright.model.transport import OutboundTls
 from postwright.model.users import Login, UserLimits
 from postwright.model.zones import Provider, Zone
 
@@ -92,8 +93,8 @@ class Fleet(Strict):
     issues for hosts with ``"tls": "acme"``. ``users``: a file of more logins, kept by `postwright users`; ``logins`` has
     both, those of the inventory first. ``mailboxes``: address → what is kept for it. ``bounces``: who gets what comes back
     to return paths; None: the postmaster. ``fail2ban``: bans of those who guess passwords, where anybody may try; None: no
-    bans. ``hardening``: how hosts are locked down. ``rollout``:
-    how changes reach the hosts.
+    bans. ``hardening``: how hosts are locked down. ``rollout``: how changes reach the hosts. ``outbound_tls``: how mail is
+    protected on its way out.
     """
 
     hosts: tuple[Host, ...]
@@ -116,6 +117,7 @@ class Fleet(Strict):
     pacing: Pacing | None = None
     hardening: Hardening = Hardening()
     rollout: Rollout = Rollout()
+    outbound_tls: OutboundTls = OutboundTls()
     deployment: Identifier = "main"
     certificate_authorities: tuple[HostName, ...] = ()
     tlsa: bool = True

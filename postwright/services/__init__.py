@@ -18,6 +18,8 @@ from postwright.services import (
     kernel,
     opendkim,
     pacing,
+    outbound,
+    policies,
     postfix,
     relay,
     resolver,
@@ -25,6 +27,7 @@ from postwright.services import (
     tls,
     ssh,
     upgrades,
+    tls_gate,
 )
 from postwright.services.parts import Context, HostDirectory, HostFile, Service
 
@@ -44,6 +47,7 @@ SERVICES: tuple[Service, ...] = (
     apparmor.SERVICE,
     tls.SERVICE,
     acme.SERVICE,
+    policies.SERVICE,
     opendkim.SERVICE,
     opendkim.ED25519_SERVICE,
     mailboxes.SERVICE,
@@ -52,6 +56,9 @@ SERVICES: tuple[Service, ...] = (
     fail2ban.SERVICE,
     pacing.SERVICE,
     relay.SERVICE,
+    tls_gate.RESOLVER,
+    tls_gate.GATE,
+    outbound.SERVICE,
     postfix.SERVICE,
     audit.SERVICE,
 )

@@ -8,7 +8,7 @@ from postwright.lanes import GATE_PORT
 from postwright.mailboxes import PORTS
 from postwright.model import IPNetwork
 from postwright.render import template
-from postwright.services import acme, mailboxes, submission
+from postwright.services import acme, mailboxes, policies, submission
 from postwright.services.parts import Check, Context, HostFile, Service
 
 
@@ -29,6 +29,7 @@ def _ports(context: Context) -> list[int]:
     """The TCP ports open to everybody."""
     ports = {25} if context.host.open_on_25 else set()
     ports |= {acme.PORT} if acme.answers_http(context) else set()
+    ports |= {policies.PORT} if policies.wanted(context) else set()
     ports |= set(login_ports(context))
     return sorted(ports | set(context.fleet.firewall.extra_tcp))
 

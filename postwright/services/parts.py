@@ -60,11 +60,20 @@ class SigningKey:
 
 
 @dataclass(frozen=True)
+class PolicyCertificate:
+    """The certificate of a name an MTA-STS policy is fetched from, and its key; both PEM."""
+
+    certificate: bytes
+    private_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class HostSecrets:
     """What rendering a host needs besides the fleet; read from keyring and files by ``material``.
 
     ``kept_keys`` lie on the host and are in no table: a return to one of them needs no transfer of a key.
     ``previous_hashes`` count beside ``password_hashes`` for a while; ``password_notes`` say in clear how old each is.
+    ``policy_certificates``: domain → that of its policy's name, where it has one of its own.
     """
 
     signing_keys: tuple[SigningKey, ...] = ()
@@ -78,6 +87,7 @@ class HostSecrets:
     acme_authority: bytes = b""
     acme_secret: str = field(default="", repr=False)
     mailbox_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    policy_certificates: Mapping[str, PolicyCertificate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ from postwright.lanes import UNBIND, paced
 from postwright.render import template
 from postwright.services import limits, mailbox_tables, opendkim, submission, tls
 from postwright.services.addresses import alias_domains, aliases
+from postwright.services.outbound import outbound
 from postwright.services.parts import Check, Context, HostFile, Release, Service, TakenUp
+from postwright.tls_suites import STRONG_LIST
 
 ETC = "/etc/postfix"
 DRAINED = "/etc/postwright/drained"  # there: the host takes no mail in, until `apply --undrain`
@@ -27,6 +29,8 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "pacing": paced(context.fleet, context.host),
         "limits": limits.when_down(context.fleet) if limits.wanted(context) else "",
         "drained": context.drained,
+        "outbound": outbound(context.fleet),
+        "ciphers": STRONG_LIST,
     }
     names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
     made = (
@@ -88,6 +92,6 @@ SERVICE = Service(
         Check("postfix check"),
     ),
     unit=unit,
-    uses=("tls", "resolver", "relay"),
+    uses=("tls", "resolver", "relay", "outbound"),
     ready="ss -Hltn sport = :25 | grep -q .",
 )

@@ -1,7 +1,8 @@
 """MTA-STS: senders must find TLS and a certificate at one of these MX hosts (RFC 8461). Pure.
 
 The policy itself is a file that ``policy_host`` serves at ``POLICY_PATH`` of https://mta-sts.DOMAIN; ``policy_text`` is its
-content. Put a new policy there before its id is published (RFC 8461 §3.3).
+content. A new policy must be served before its id is published (RFC 8461 §3.3): ids are written after the hosts have
+changed, see ``merge``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from postwright.dns.canonical import txt_rdata
 from postwright.dns.kinds import exchangers
 from postwright.dns.record import Record, made
 from postwright.model import Domain, Fleet
+from postwright.policy_hosts import policy_name, servers
+
+__all__ = ["POLICY_PATH", "matches", "name", "policy_name", "policy_text", "record", "records"]
 
 POLICY_PATH = "/.well-known/mta-sts.txt"
 _ID_LENGTH = 20  # of the 32 characters an id may have (RFC 8461 §3.1)
@@ -46,13 +50,18 @@ def records(fleet: Fleet) -> Iterator[Record]:
     for domain in fleet.domains:
         if domain.mta_sts:
             yield made(fleet, name(domain.name), "TXT", record(policy_text(fleet, domain)))
-            if domain.mta_sts.policy_host:
+            if domain.mta_sts.policy_host == "hosts":
+                yield from _addresses(fleet, domain)
+            elif domain.mta_sts.policy_host:
                 yield made(fleet, policy_name(domain), "CNAME", f"{domain.mta_sts.policy_host}.")
 
 
-def policy_name(domain: Domain) -> str:
-    """The host name senders fetch the policy from."""
-    return f"mta-sts.{domain.name}"
+def _addresses(fleet: Fleet, domain: Domain) -> Iterator[Record]:
+    """The first addresses of all hosts that serve the policy: senders try the next one if one does not answer."""
+    for host in servers(fleet, domain):
+        for address, kind in ((host.first(4), "A"), (host.first(6), "AAAA")):
+            if address:
+                yield made(fleet, policy_name(domain), kind, str(address.ip))
 
 
 def matches(patterns: Collection[str], host: str) -> bool:
