@@ -33,7 +33,6 @@ _DIGITS = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"  # of long queu
 class Keeper(release.Keeper, Protocol):
     def held(self) -> AsyncIterator[list[str]]: ...
     async def filters(self, ids: Sequence[str]) -> dict[str, str]: ...
-    async def queued(self, ids: Sequence[str]) -> set[str]: ...
 
 
 class Log(Protocol):
@@ -50,6 +49,7 @@ class Reconciliation:
         self.unknown_held = 0
         self._left: set[str] = set()
         self._gate: list[str] = []
+        self._of_streams: set[str] = set()  # of those the ones whose gate says their stream
 
     async def run(self) -> None:
         """For ever."""
@@ -152,10 +152,13 @@ class Reconciliation:
         gate: list[str] = []
         for start in range(0, len(asked), 200):
             filters = await self._keeper.filters(asked[start : start + 200])
-            found = [it for it, name in filters.items() if name == self._books.config.gate_filter]
+            gates = self._books.config.gates
+            found = [it for it, name in filters.items() if name in gates]
             self._unheard(found)
             gate += found
-            self._adopt({it: name for it, name in filters.items() if name != self._books.config.gate_filter})
+            self._of_streams.update(it for it in found if filters[it] != self._books.config.gate_filter)
+            self._adopt({it: name for it, name in filters.items() if name not in gates})
+        self._of_streams.intersection_update(gate)
         self._gate = sorted(gate, key=arrival)
         # What had left when it was listed may just have been released; if a person holds it, the next look tells.
         self.unknown_held = len(self.foreign - self._left)
@@ -191,7 +194,7 @@ class Reconciliation:
             values = queue_id, lane, books.place, arrival(queue_id)[0] or time.time()
             books.store.execute(
                 "INSERT INTO message(queue_id, lane, budget, stream, place, at, state, paid, hour, day)"
-                " VALUES(?, ?, '', '', ?, ?, 'held', 0, 0, 0)",
+                " VALUES(?, ?, '', '?', ?, ?, 'held', 0, 0, 0)",
                 values,
             )
             books.place += 1
@@ -199,10 +202,13 @@ class Reconciliation:
         books.store.commit()
 
     async def to_gate(self) -> None:
-        """Mail taken in while no agent answered: released in order of arrival, it passes the gate, which asks us."""
+        """Mail taken in while no agent answered: released in order of arrival, it passes the gate, which asks us.
+
+        What is old is taken in anew, for it has few attempts left; but not where its stream would be forgotten.
+        """
         part, self._gate = self._gate[: release.BATCH], self._gate[release.BATCH :]
         oldest = time.time() - self._books.config.queue_lifetime / 4
-        young = [it for it in part if not 0 < arrival(it)[0] < oldest]
+        young = [it for it in part if it in self._of_streams or not 0 < arrival(it)[0] < oldest]
         await self._keeper.release(young)
         await self._keeper.requeue([it for it in part if it not in set(young)])
 
