@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 from postwright import values
 from postwright.consistency_dns import domains
-from postwright.lanes import GATE_PORT, pacing_of
+from postwright.gates import GATE_PORT
+from postwright.lanes import pacing_of
 from postwright.model import DomainWarmup, Fleet, Pacing, Warmup
 from postwright.pacing.plans import BUILT_IN, Plan
 from postwright.pacing.providers import PROVIDERS

@@ -16,9 +16,10 @@ from postwright.keys.keyring import Keyring
 from postwright.keys.private import load_private_key, plain, require_strength
 from postwright.keys.signing import Held
 from postwright.model import Host, SecretSource
+from postwright.model.streams import RELAY
 from postwright.services.parts import HostSecrets, SigningKey
 
-_RELAY = "mail_fleet.pacing.relay.password"
+_PACING = "mail_fleet.pacing"
 
 
 def keyring_of(project: Project) -> Keyring:
@@ -59,20 +60,28 @@ def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[H
         certificate=content(project.path(host.tls.certificate)),
         private_key=_tls_key(project, host, passphrase),
         password_hashes=_password_hashes(project),
-        relay_password=_relay_password(project, host),
+        relay_passwords=_relay_passwords(project) if project.fleet.paces(host) else {},
     )
 
 
-def _relay_password(project: Project, host: Host) -> str:
-    """Of the relay for mail that overflows, where the host has one; UsageError if Postfix's table could not hold it."""
-    fleet = project.fleet
-    source = fleet.pacing.relay.password if fleet.pacing and fleet.pacing.relay and fleet.paces(host) else None
-    if source is None:
-        return ""
-    value = secret.read(source, project.base, _RELAY)
+def _relays(project: Project) -> Iterator[tuple[str, str, SecretSource]]:
+    """Name, key path and password of each relay that has one."""
+    for name, relay in (project.fleet.pacing.all_relays if project.fleet.pacing else {}).items():
+        place = f"{_PACING}.{RELAY}" if name == RELAY else f"{_PACING}.relays.{name}"
+        if relay.password:
+            yield name, f"{place}.password", relay.password
+
+
+def _relay_passwords(project: Project) -> dict[str, str]:
+    return {name: _relay_password(project, place, source) for name, place, source in _relays(project)}
+
+
+def _relay_password(project: Project, place: str, source: SecretSource) -> str:
+    """UsageError if Postfix's table could not hold it."""
+    value = secret.read(source, project.base, place)
     if not value.isprintable() or value != value.strip():
         raise UsageError(
-            f"{_RELAY}: {source} begins or ends with blanks, or has several lines; put the password alone there"
+            f"{place}: {source} begins or ends with blanks, or has several lines; put the password alone there"
         )
     return value
 
@@ -154,7 +163,6 @@ def _secrets(project: Project) -> Iterator[tuple[str, SecretSource]]:
     for name, provider in fleet.providers.items():
         for key, source in provider.secrets.items():
             yield f"mail_fleet.providers.{name}.{key}", source
-    if fleet.pacing and fleet.pacing.relay and fleet.pacing.relay.password:
-        yield _RELAY, fleet.pacing.relay.password
+    yield from ((place, source) for _, place, source in _relays(project))
     if fleet.probe:
         yield "mail_fleet.probe.password", fleet.probe.password

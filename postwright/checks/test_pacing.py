@@ -11,8 +11,9 @@ import testinfra.host
 
 from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
+from postwright.gates import GATE, GATE_PORT
 from postwright.hosts.remote import command
-from postwright.lanes import GATE, GATE_PORT, POLICY_SOCKET, lanes, pacing_of
+from postwright.lanes import POLICY_SOCKET, lanes, pacing_of
 from postwright.model import Fleet, Host
 from postwright.pacing.plans import Limits
 from postwright.services.pacing import KEEPER_SOCKET, USER

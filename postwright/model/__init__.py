@@ -10,7 +10,8 @@ from postwright.model.domains import Bimi, Delegated, Dmarc, Domain, MtaSts
 from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.fleet import Fleet, Keys
 from postwright.model.hosts import Address, Host, Ssh, TlsFiles
-from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
+from postwright.model.pacing import DomainWarmup, Pacing, Warmup
+from postwright.model.streams import Relay, Stream
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
-from postwright.lanes import GATE_PORT
+from postwright.gates import GATE_PORT
 from postwright.model import IPNetwork
 from postwright.render import template
 from postwright.services import submission

@@ -71,7 +71,7 @@ class HostSecrets:
     private_key: bytes = field(default=b"", repr=False)
     password_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
     kept_keys: tuple[SigningKey, ...] = ()
-    relay_password: str = field(default="", repr=False)
+    relay_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

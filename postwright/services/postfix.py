@@ -27,7 +27,16 @@ def _files(context: Context) -> tuple[HostFile, ...]:
     }
     names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
     made = (HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values)) for name in names)
-    return (*made, *_paced_unit(context))
+    return (*made, *_stream_headers(context), *_paced_unit(context))
+
+
+def _stream_headers(context: Context) -> tuple[HostFile, ...]:
+    """The table that knows streams by their headers, where there are such streams."""
+    pacing = paced(context.fleet, context.host)
+    if pacing is None or not pacing.headers:
+        return ()
+    lines = template("postfix/stream_headers.j2", context, gates=pacing.gates)
+    return (HostFile(f"{ETC}/stream_headers", lines),)
 
 
 def _paced_unit(context: Context) -> tuple[HostFile, ...]:

@@ -14,7 +14,8 @@ from importlib import resources
 import pytest
 from support import GOLDEN, another_host, host_data, mail_fleet, mail_host, project, same_as_golden, secrets_of
 
-from postwright.lanes import GATE, UNBIND, lanes
+from postwright.gates import GATE
+from postwright.lanes import UNBIND, lanes
 from postwright.pacing import config, windows
 from postwright.services import unbind
 from postwright.services.bundle import MANIFEST, STAMPS, bundle
@@ -55,7 +56,9 @@ def paced_fleet(base, *others, addresses=ADDRESSES, name="example.com", **pacing
 
 def context_of(fleet, host="mx1", release="13"):
     found = fleet.host(host)
-    secrets = replace(secrets_of(fleet, found), relay_password="(relay's password)")
+    secrets = replace(
+        secrets_of(fleet, found), relay_passwords={"relay": "(relay's password)", "esp": "(esp's password)"}
+    )
     return Context(fleet, found, release, secrets)
 
 
