@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import consistency_dns, consistency_keys, consistency_pacing
+from postwright import consistency_dns, consistency_keys, consistency_pacing, consistency_streams
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -151,4 +151,5 @@ _CHECKS: dict[Check, set[str]] = {
     **consistency_dns.CHECKS,
     **consistency_keys.CHECKS,
     **consistency_pacing.CHECKS,
+    **consistency_streams.CHECKS,
 }

@@ -37,8 +37,13 @@ class Gate:
 
     @property
     def senders(self) -> tuple[str, ...]:
-        """What its senders look like to regexp_table(5), as a value in main.cf, where $ begins the name of a parameter."""
-        return tuple(f"/{'' if it.startswith('@') else '^'}{_literal(it)}$$/" for it in self.stream.senders)
+        """What its senders look like to regexp_table(5), in main.cf."""
+        return tuple(_main(f"/{'' if it.startswith('@') else '^'}{_literal(it)}$/") for it in self.stream.senders)
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """What its logins look like to regexp_table(5), in main.cf, in this very case."""
+        return tuple(_main(f"/^{_literal(it)}$/i") for it in self.stream.users)
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -65,6 +70,11 @@ def _literal(text: str) -> str:
     return re.sub(
         r"[^A-Za-z0-9@_ -]", lambda found: f"[{found[0]}]" if found[0] not in "\\^/" else f"\\{found[0]}", text
     )
+
+
+def _main(pattern: str) -> str:
+    """As a part of main.cf, where $ begins the name of a parameter and braces must come in pairs."""
+    return re.sub(r"\[[{}]\]", ".", pattern).replace("$", "$$")
 
 
 def _any_case(name: str) -> str:

@@ -124,11 +124,23 @@ def require_valid(project: Project) -> None:
 def notes(project: Project) -> list[str]:
     """What is valid but not fit for production yet."""
     paths = {host.name: project.path(host.tls.certificate) for host in project.fleet.hosts}
-    return [
+    signed = [
         f"{path}: self-signed; clients of {name} will refuse it, get one from an authority"
         for name, path in paths.items()
         if certificates.is_self_signed(path)
     ]
+    return [*signed, *(note for host in project.fleet.hosts for note in _idle_addresses(project, host))]
+
+
+def _idle_addresses(project: Project, host: Host) -> Iterator[str]:
+    """Addresses that nothing leaves from: without pacing only the first of each IP version sends."""
+    sending = (host.first(4), host.first(6))
+    idle = [str(it.ip) for it in host.addresses if it not in sending and not project.fleet.paces(host)]
+    if idle:
+        yield (
+            f"host {host.name}: nothing leaves from {', '.join(idle)}: without mail_fleet.pacing only the first address of each IP "
+            "version sends"
+        )
 
 
 def _certificate_problems(project: Project, host: Host) -> Iterator[str]:
