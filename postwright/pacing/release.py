@@ -270,9 +270,8 @@ class Release:
         rows.set_state(self._books, lost, "lost")
         ended = {*moved.done, *moved.gone} - lost
         rows.delete(self._books, ended)
-        if not again:
-            gone = set(moved.gone)
-            rows.unexpect(self._books, [row for row in found if row.queue_id in gone])
+        gone = lost if again else set(moved.gone)
+        rows.unexpect(self._books, [row for row in found if row.queue_id in gone])
         for row in found:
             if row.queue_id in ended and row.lane in self._books.lanes:
                 self._books.lanes[row.lane].wait_more(row.budget, -1)
