@@ -26,6 +26,8 @@ mail_hosts = [
                 # hold. All addresses of the host then say it; one that has its reputation is "warm". See docs/warmup.md.
                 # {"ip": "192.0.2.10", "helo": "mx1.example.com", "warmup": {"plan": "conservative", "start": "2026-11-22"}},
                 # {"ip": "2001:db8::10", "helo": "mx1.example.com", "warmup": "warm"},
+                # At most 16. With streams (docs/streams.md) addresses form pools; those that say none are of "default".
+                # {"ip": "192.0.2.11", "helo": "news.example.com", "warmup": "warm", "pool": "marketing"},
                 "addresses": [
                     ("192.0.2.10", "mx1.example.com"),
                     ("2001:db8::10", "mx1.example.com"),
@@ -287,12 +289,19 @@ mail = (
             #         "gmx": {},
             #         "bigcorp": {"suffixes": ["mail.bigcorp.example"]},
             #     },
-            #     # Mail that does not simply wait when its budget is used up, known by sender or by login; the first that
-            #     # fits counts. "wait", "bypass" (leaves all the same), "overflow" (leaves by the relay).
+            #     # Mail that belongs together, known by sender, by login, or by a header; the first that fits counts. When its
+            #     # budget is used up: "wait", "bypass" (leaves all the same), "overflow" (leaves by the relay), "fallback".
             #     "streams": {
             #         "receipts": {"senders": ["receipts@example.com"], "when_full": "bypass"},
             #         "app": {"users": ["app@example.com"], "when_full": "overflow", "after": "15m"},  # held that long first
+            #         # Leaves from the addresses of a pool; from those of "fallback" where none of them can take mail, and
+            #         # with "when_full": "fallback" also where they have no budget.
+            #         "news": {"headers": {"X-Stream": "news"}, "pool": "marketing", "fallback": ["default"]},
+            #         # Always leaves by a relay, never from our addresses. "overflow" may name one too: "relay": "esp".
+            #         "bulk": {"senders": ["bulk@example.com"], "via": "esp"},
             #     },
+            #     # Further relays, by name.
+            #     "relays": {"esp": {"server": "smtp2.esp.example", "login": "us", "password": {"file": "../secrets/esp"}}},
             #     # A mail service that takes what overflows. "secure": TLS, and its certificate is verified; "encrypt", "may".
             #     "relay": {
             #         "server": "smtp.esp.example", "port": 587, "tls": "secure",

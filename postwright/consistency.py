@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import (consistency_acme, consistency_dns, consistency_firewall, consistency_hardening, consistency_keys, consistency_mailboxes, consistency_pacing, consistency_transport, consistency_users,)
+from postwright import (consistency_acme, consistency_dns, consistency_firewall, consistency_hardening, consistency_keys, consistency_mailboxes, consistency_pacing, consistency_streams, consistency_transport, consistency_users,)
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -133,4 +133,5 @@ _CHECKS: dict[Check, set[str]] = {
     **consistency_users.CHECKS,
     **consistency_hardening.CHECKS,
     **consistency_transport.CHECKS,
+    **consistency_streams.CHECKS,
 }

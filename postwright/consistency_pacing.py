@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 
 from postwright import values
 from postwright.consistency_dns import domains
-from postwright.lanes import GATE_PORT, pacing_of
+from postwright.gates import GATE_PORT
+from postwright.lanes import pacing_of
 from postwright.model import DomainWarmup, Fleet, Pacing, Warmup
+from postwright.model.streams import RELAY
 from postwright.pacing.plans import BUILT_IN, Plan
 from postwright.pacing.providers import PROVIDERS
 
@@ -116,6 +118,7 @@ def _streams(pacing: Pacing) -> Iterator[tuple[str, str, str]]:
     for name, stream in pacing.streams.items():
         yield from ((name, "senders", sender) for sender in stream.senders)
         yield from ((name, "users", user) for user in stream.users)
+        yield from ((name, "headers", f"{header.lower()}: {value}") for header, value in stream.headers.items())
 
 
 def _overlapping_streams(fleet: Fleet) -> Iterator[str]:
@@ -143,7 +146,7 @@ def _strange_streams(fleet: Fleet) -> Iterator[str]:
 def _overflow_to_nowhere(fleet: Fleet) -> Iterator[str]:
     pacing = pacing_of(fleet)
     for name, stream in pacing.streams.items():
-        if stream.when_full == "overflow" and pacing.relay is None:
+        if stream.when_full == "overflow" and stream.relay == RELAY and pacing.relay is None:
             yield f'{_PLACE}.streams.{name}.when_full: "overflow" needs {_PLACE}.relay; add it, or say "wait" or "bypass"'
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from postwright.gates import GATE, GATE_PORT, Gate, gates
 from postwright.model import Address, Fleet, Host, Pacing, Relay
+from postwright.model.streams import RELAY
 from postwright.pacing.providers import OTHER, Provider
 
-GATE = "gate:[127.0.0.1]:10026"
-GATE_PORT = 10026  # on 127.0.0.1: one message per recipient comes back here, to be asked about
 POLICY_SOCKET = "/var/spool/postfix/pacing/policy.sock"
 UNBIND = "/etc/postwright/agent/unbind"  # frees mail of lanes that are no more
 RELAY_PASSWORDS = "/etc/postfix/relay_password"
@@ -39,16 +39,37 @@ class Lane:
 
 
 @dataclass(frozen=True)
+class Smarthost:
+    """A relay as Postfix has it: a transport, and what it logs in with in a table of its own, for two may share a server."""
+
+    name: str
+    relay: Relay
+
+    @property
+    def transport(self) -> str:
+        return "relay-out" if self.name == RELAY else f"relay-out-{self.name}"
+
+    @property
+    def filter(self) -> str:
+        return f"{self.transport}:{self.relay.nexthop}"
+
+    @property
+    def passwords(self) -> str:
+        return RELAY_PASSWORDS if self.name == RELAY else f"{RELAY_PASSWORDS}_{self.name}"
+
+
+@dataclass(frozen=True)
 class Paced:
     """What the templates of Postfix need of pacing."""
 
     lanes: tuple[Lane, ...]
     when_down: str
-    relay: Relay | None
+    relays: tuple[Smarthost, ...]
+    gates: tuple[Gate, ...]
+    headers: bool
     gate: str = GATE
     gate_port: int = GATE_PORT
     room: int = GATE_ROOM
-    passwords: str = RELAY_PASSWORDS
 
 
 _HELD = "pace_agent_down"
@@ -71,7 +92,13 @@ def paced(fleet: Fleet, host: Host) -> Paced | None:
         return None
     pacing = pacing_of(fleet)
     made = lanes(fleet, host)
-    return Paced(made, _when_down(pacing, made), pacing.relay)
+    headers = any(it.headers for it in pacing.streams.values())
+    return Paced(made, _when_down(pacing, made), smarthosts(pacing), gates(pacing), headers)
+
+
+def smarthosts(pacing: Pacing) -> tuple[Smarthost, ...]:
+    """The relays, that of the key ``relay`` first."""
+    return tuple(Smarthost(name, it) for name, it in pacing.all_relays.items())
 
 
 def _when_down(pacing: Pacing, made: tuple[Lane, ...]) -> str:

@@ -20,11 +20,12 @@ from postwright.keys.private import load_private_key, plain, require_strength
 from postwright.keys.signing import Held
 from postwright.mailboxes import held_by
 from postwright.model import Fleet, Host, SecretSource
+from postwright.model.streams import RELAY
 from postwright.services.parts import HostSecrets, SigningKey
 from postwright.users.store import Store
 from postwright.users.store import read as read_store
 
-_RELAY = "mail_fleet.pacing.relay.password"
+_PACING = "mail_fleet.pacing"
 
 
 def keyring_of(project: Project) -> Keyring:
@@ -83,7 +84,7 @@ def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[H
         password_hashes=_password_hashes(project) | {login: it[0] for login, it in hashes.items() if it},
         previous_hashes={login: it[1] for login, it in hashes.items() if it[1:]},
         password_notes=password_notes(project),
-        relay_password=_relay_password(project, host),
+        relay_passwords=_relay_passwords(project) if project.fleet.paces(host) else {},
         acme_authority=acme_authority_of(project, host),
         acme_secret=_acme_secret(project, host),
         mailbox_hashes={it: _hash(project, box.password_hash) for it, box in held_by(project.fleet, host).items()},
@@ -111,16 +112,24 @@ def _acme_secret(project: Project, host: Host) -> str:
     return secret.read(secrets["secret"], project.base, f"mail_fleet.providers.{acme.provider}.secret")
 
 
-def _relay_password(project: Project, host: Host) -> str:
-    """Of the relay for mail that overflows, where the host has one; UsageError if Postfix's table could not hold it."""
-    fleet = project.fleet
-    source = fleet.pacing.relay.password if fleet.pacing and fleet.pacing.relay and fleet.paces(host) else None
-    if source is None:
-        return ""
-    value = secret.read(source, project.base, _RELAY)
+def _relays(project: Project) -> Iterator[tuple[str, str, SecretSource]]:
+    """Name, key path and password of each relay that has one."""
+    for name, relay in (project.fleet.pacing.all_relays if project.fleet.pacing else {}).items():
+        place = f"{_PACING}.{RELAY}" if name == RELAY else f"{_PACING}.relays.{name}"
+        if relay.password:
+            yield name, f"{place}.password", relay.password
+
+
+def _relay_passwords(project: Project) -> dict[str, str]:
+    return {name: _relay_password(project, place, source) for name, place, source in _relays(project)}
+
+
+def _relay_password(project: Project, place: str, source: SecretSource) -> str:
+    """UsageError if Postfix's table could not hold it."""
+    value = secret.read(source, project.base, place)
     if not value.isprintable() or value != value.strip():
         raise UsageError(
-            f"{_RELAY}: {source} begins or ends with blanks, or has several lines; put the password alone there"
+            f"{place}: {source} begins or ends with blanks, or has several lines; put the password alone there"
         )
     return value
 
@@ -201,7 +210,19 @@ def notes(project: Project) -> list[str]:
         for name, path in paths.items()
         if certificates.is_self_signed(path)
     ]
-    return [*_open_to_all(project.fleet), *self_signed, *unadmitted_issuer(project.fleet)]
+    idle = (note for host in project.fleet.hosts for note in _idle_addresses(project, host))
+    return [*_open_to_all(project.fleet), *self_signed, *unadmitted_issuer(project.fleet), *idle]
+
+
+def _idle_addresses(project: Project, host: Host) -> Iterator[str]:
+    """Addresses that nothing leaves from: without pacing only the first of each IP version sends."""
+    sending = (host.first(4), host.first(6))
+    idle = [str(it.ip) for it in host.addresses if it not in sending and not project.fleet.paces(host)]
+    if idle:
+        yield (
+            f"host {host.name}: nothing leaves from {', '.join(idle)}: without mail_fleet.pacing only the first address of each IP "
+            "version sends"
+        )
 
 
 def _open_to_all(fleet: Fleet) -> Iterator[str]:
@@ -248,7 +269,6 @@ def _secrets(project: Project) -> Iterator[tuple[str, SecretSource]]:
     for name, provider in fleet.providers.items():
         for key, source in provider.secrets.items():
             yield f"mail_fleet.providers.{name}.{key}", source
-    if fleet.pacing and fleet.pacing.relay and fleet.pacing.relay.password:
-        yield _RELAY, fleet.pacing.relay.password
+    yield from ((place, source) for _, place, source in _relays(project))
     if fleet.probe:
         yield "mail_fleet.probe.password", fleet.probe.password

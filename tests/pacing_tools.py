@@ -132,6 +132,11 @@ class Domains:
         return Recipient(known.get(name, "other"), frozenset(self.versions.get(name, ())))
 
 
+def nobody(_addresses):
+    """Every address is on the host, though it is none of this machine."""
+    return frozenset()
+
+
 class Hands:
     """Time in a test's hands."""
 
@@ -308,13 +313,13 @@ def paths(base):
 def agent(base, queue=None, journal=None, **changes):
     """A whole agent, in this process, with real sockets in ``base``."""
     write_config(base, **changes)
-    parts = Parts(Domains(), journal or Journal(), QueueKeeper(queue or Queue()))
+    parts = Parts(Domains(), journal or Journal(), QueueKeeper(queue or Queue()), absent=nobody)
     return Agent(paths(base), read(base / "pacing.json"), parts)
 
 
 def main(base):
     """A whole agent as a process of its own, whose keeper is the real client of a socket in ``base``."""
-    made = Agent(paths(base), read(base / "pacing.json"), Parts(Domains(), Journal()))
+    made = Agent(paths(base), read(base / "pacing.json"), Parts(Domains(), Journal(), absent=nobody))
     asyncio.run(made.run())
 
 

@@ -11,6 +11,7 @@ import testinfra.host
 
 from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
+from postwright.gates import GATE, GATE_PORT, gates
 from postwright.hosts.remote import command
 from postwright.lanes import GATE, GATE_PORT, POLICY_SOCKET, lanes, pacing_of
 from postwright.mailboxes import held_elsewhere
@@ -36,10 +37,25 @@ _KNOCK = """python3 - <<'end'
 import os, pwd, socket
 os.setuid(pwd.getpwnam("nobody").pw_uid)
 try:
-    socket.create_connection(("127.0.0.1", {port}), timeout=5)
+    socket.create_connection(({address!r}, {port}), timeout=5)
     print("was let in")
 except ConnectionRefusedError:
     print("refused")
+end"""
+# What Postfix does before it connects to anybody, to see that the address is here and the kernel leaves it as it is.
+_LEAVE = """python3 - <<'end'
+import socket
+for ip in {addresses!r}:
+    with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET) as made, socket.socket(made.family) as there:
+        try:
+            made.bind((ip, 0))
+            there.bind((ip, 0))
+            there.listen()
+            made.connect(there.getsockname())
+            seen = there.accept()[0].getpeername()[0]
+            print(ip, "" if seen == ip else f"is seen as {{seen}}", sep="\\t")
+        except OSError as error:
+            print(ip, error.strerror, sep="\\t")
 end"""
 _LINES = 1_000_000  # of Postfix that journald must take in a second, at least
 _ELSEWHERE = (
@@ -67,6 +83,18 @@ def test_postfix_asks_about_all_mail(paced_host: Host, on: On) -> None:
     )
 
 
+def test_each_stream_has_its_gate(paced_host: Host, fleet: Fleet, on: On) -> None:
+    """What is known to be of a stream comes back to the agent by the stream's own gate, and Postfix holds it so while the agent is away."""
+    shown = on(paced_host).check_output("postconf -P '*/inet/pace_gate'").splitlines()
+    said = dict(line.split(" = ", 1) for line in shown if " = " in line)
+    expected = {
+        f"{gate.address}:{GATE_PORT}/inet/pace_gate": f"check_client_access static:{{FILTER {gate.filter}}}"
+        for gate in gates(pacing_of(fleet))
+    }
+
+    assert said == expected, f"gates that differ: {', '.join(sorted(dict(said.items() ^ expected.items())))}"
+
+
 def test_what_has_no_lane_passes_the_gate(paced_host: Host, fleet: Fleet, on: On) -> None:
     """Mail that nobody has asked about yet goes to the agent, and there is no way around it."""
     transport = _setting(on(paced_host), "default_transport")
@@ -79,13 +107,14 @@ def test_what_has_no_lane_passes_the_gate(paced_host: Host, fleet: Fleet, on: On
     assert ways == [], f"mail is led elsewhere by {' '.join(ways)}"
 
 
-def test_only_postfix_comes_in_by_the_gate(paced_host: Host, on: On) -> None:
-    """No other user of the host reaches the gate, where mail is no longer signed."""
-    tried = on(paced_host).run(_KNOCK.format(port=GATE_PORT))
+def test_only_postfix_comes_in_by_the_gate(paced_host: Host, fleet: Fleet, on: On) -> None:
+    """No other user of the host reaches a gate, where mail is no longer signed."""
+    for address in ("127.0.0.1", *(gate.address for gate in gates(pacing_of(fleet)))):
+        tried = on(paced_host).run(_KNOCK.format(address=address, port=GATE_PORT))
 
-    assert tried.stdout.strip() == "refused", (
-        f"user nobody {last_line(tried.stdout + tried.stderr)} on 127.0.0.1:{GATE_PORT}"
-    )
+        assert tried.stdout.strip() == "refused", (
+            f"user nobody {last_line(tried.stdout + tried.stderr)} on {address}:{GATE_PORT}"
+        )
 
 
 def test_each_lane_has_its_address(paced_host: Host, fleet: Fleet, on: On) -> None:
@@ -102,6 +131,16 @@ def test_each_lane_has_its_address(paced_host: Host, fleet: Fleet, on: On) -> No
 
     assert shown, "no transport has an address"
     assert not wrong, f"not bound to its address: {', '.join(wrong)}"
+
+
+def test_each_address_is_on_the_host(paced_host: Host, on: On) -> None:
+    """A connection can be begun from each address, and is seen to come from it, before it leaves the host."""
+    ours = [str(address.ip) for address in paced_host.addresses]
+    tried = on(paced_host).run(_LEAVE.format(addresses=ours))
+    said = dict(line.split("\t", 1) for line in tried.stdout.splitlines())
+
+    assert said.keys() == set(ours), last_line(tried.stderr)
+    assert not any(said.values()), "; ".join(f"{ip}: {what}" for ip, what in said.items() if what)
 
 
 def test_keeper_is_for_the_agent_alone(paced_host: Host, on: On) -> None:

@@ -15,6 +15,7 @@ from postwright.model.hosts import Address, Host, Ssh, TlsFiles
 from postwright.model.mailboxes import Mailbox
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
 from postwright.model.rollout import Rollout
+from postwright.model.streams import Relay, Stream
 from postwright.model.tls import Acme, TlsFiles
 from postwright.model.transport import OutboundTls, TlsPolicy
 from postwright.model.users import InventoryLogin, Limits, Login, UserLimits

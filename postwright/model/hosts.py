@@ -8,8 +8,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 
 from postwright import values
-from postwright.model.fields import Argument, HostName, IPAddress, IPNetwork, LocalPath, NotEmpty, Port, Strict
+from postwright.model.fields import (
+    Argument,
+    HostName,
+    Identifier,
+    IPAddress,
+    IPNetwork,
+    LocalPath,
+    NotEmpty,
+    Port,
+    Strict,
+)
 from postwright.model.pacing import Warmup
+from postwright.model.streams import DEFAULT
 from postwright.model.tls import Tls, TlsFiles
 
 
@@ -25,12 +36,14 @@ def _address_shorthand(value: Any) -> Any:
 class Address(Strict):
     """One sending address and the name it says in HELO; A/AAAA and PTR are made from the pair.
 
-    ``warmup``: the plan by which it earns its reputation, or ``"warm"``; None where nothing is paced.
+    ``warmup``: the plan by which it earns its reputation, or ``"warm"``; None where nothing is paced. ``pool``: the name of
+    the addresses it belongs to; streams say whose mail leaves from a pool, and mail of no stream leaves from ``default``.
     """
 
     ip: Annotated[IPAddress, BeforeValidator(values.sending_address)]
     helo: HostName
     warmup: Warmup | None = None
+    pool: Identifier = DEFAULT
 
     @property
     def label(self) -> str:

@@ -14,17 +14,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from postwright import spans, values
 from postwright.model.fields import (
     DnsName,
-    Duration,
     Identifier,
     IPAddress,
-    LoginName,
     NotEmpty,
     Port,
-    SecretSource,
-    Sender,
-    Server,
     Strict,
 )
+from postwright.model.streams import RELAY, Relay, Stream
 from postwright.pacing.plans import BUILT_IN, Plan, plan_of
 from postwright.pacing.providers import OTHER, PROVIDERS, UNKNOWN, Provider
 from postwright.pacing.stages import Thresholds
@@ -97,48 +93,6 @@ class PacedProvider(Strict):
         )
 
 
-class Stream(Strict):
-    """Mail that is known by its envelope sender or by the login it came with, and what becomes of it without budget.
-
-    ``wait``: it is held. ``bypass``: it leaves all the same, and is counted. ``overflow``: it leaves from a warm address of
-    the host or by the relay. ``after``: only once it has been held that long; None: at once.
-    """
-
-    senders: tuple[Sender, ...] = ()
-    users: tuple[LoginName, ...] = ()
-    when_full: Literal["wait", "bypass", "overflow"] = "wait"
-    after: Annotated[Duration, AfterValidator(spans.at_most("30d"))] | None = None
-
-    @model_validator(mode="after")
-    def _knows_its_mail(self) -> Stream:
-        if not self.senders and not self.users:
-            raise ValueError("names neither senders nor users; say which mail is meant")
-        return self
-
-
-class Relay(Strict):
-    """A smarthost that takes what overflows. ``tls``: Postfix's words; ``secure`` verifies that it is this server."""
-
-    server: Server
-    port: Port = 587
-    login: Annotated[str, Field(pattern=r"^[!-9;-~]{1,200}$")] | None = None
-    password: SecretSource | None = None
-    tls: Literal["secure", "encrypt", "may"] = "secure"
-
-    @model_validator(mode="after")
-    def _login_is_whole(self) -> Relay:
-        if (self.login is None) != (self.password is None):
-            raise ValueError("needs both login and password, or neither")
-        if self.login and self.tls == "may":
-            raise ValueError('would send the password unencrypted; say "tls": "secure", or "encrypt"')
-        return self
-
-    @property
-    def nexthop(self) -> str:
-        """As Postfix has it: this very host, and no MX of it."""
-        return f"[{self.server}]:{self.port}"
-
-
 class Metrics(Strict):
     """Where the agent shows its counters to Prometheus."""
 
@@ -189,7 +143,7 @@ class Pacing(Strict):
     """How the hosts of a fleet pace what they send.
 
     ``plans``: by the keys of ``pacing.plans.Plan``. ``failure``: what Postfix does with new mail while the agent does not
-    answer: hold it, refuse it for now, or let it pass unpaced. ``outstanding``: messages per address and provider that
+    answer: hold it, refuse it for now, or let it pass unpaced. ``relays``: beside ``relay``, by name. ``outstanding``: messages per address and provider that
     may be under way at once; Postfix's active queue never holds more.
     """
 
@@ -197,6 +151,7 @@ class Pacing(Strict):
     providers: dict[ProviderName, PacedProvider] = Field(default_factory=dict)
     streams: dict[Identifier, Stream] = Field(default_factory=dict)
     relay: Relay | None = None
+    relays: dict[Identifier, Relay] = Field(default_factory=dict)
     failure: Literal["hold", "refuse", "pass"] = "hold"
     outstanding: int = Field(default=500, ge=1, le=10_000)
     thresholds: Judgement = Judgement()
@@ -222,6 +177,18 @@ class Pacing(Strict):
                     f"{name}: is not a known provider ({', '.join(sorted(known))}); give it suffixes, or mend the name"
                 )
         return providers
+
+    @field_validator("relays", mode="after")
+    @classmethod
+    def _other_names(cls, relays: Mapping[str, Relay]) -> Mapping[str, Relay]:
+        if RELAY in relays:
+            raise ValueError(f"{RELAY}: is the name of the key beside; put it there, or give it another")
+        return relays
+
+    @property
+    def all_relays(self) -> dict[str, Relay]:
+        """Every relay by name; the one of the key ``relay`` has that name."""
+        return {**({RELAY: self.relay} if self.relay else {}), **self.relays}
 
     def plan(self, name: str) -> Plan | None:
         """The plan of that name, built in or the inventory's own; None if there is none."""

@@ -122,6 +122,8 @@ class LaneState:
     """A lane at work.
 
     ``outstanding``: id -> when it was passed; no result is known yet. ``waiting``: held messages by the name of their domain budget ("" for none). ``rowless``: those of ``outstanding`` that have no row in the database.
+
+    ``here``: whether its address is on the host.
     """
 
     lane: Lane
@@ -133,14 +135,24 @@ class LaneState:
     waiting: dict[str, int] = field(default_factory=dict)
     minute: int = 0
     minute_used: int = 0
+    here: bool = True
 
     @property
     def name(self) -> str:
         return self.lane.name
 
+    @property
+    def open(self) -> bool:
+        """Whether anything may leave now, as far as its reaction and its address go."""
+        return self.here and self.reaction.open
+
+    def usable(self, now: float) -> bool:
+        """Whether it can take mail at all, be it only to hold it until budget comes."""
+        return self.open and now >= self.account.start
+
     def free(self, now: float) -> float:
         """Messages that may leave now as far as the lane itself goes, its budget aside; 0 if it is not open."""
-        if not self.reaction.open or now < self.account.start:
+        if not self.usable(now):
             return 0
         most: float = self.most if self.reaction.in_flight is None else min(self.most, self.reaction.in_flight)
         return max(0, min(most - len(self.outstanding), self._minute_room(now)))
@@ -180,7 +192,7 @@ class LaneState:
 
     def wait(self, now: float) -> float:
         """Seconds a message held now would wait, roughly."""
-        closed = 0.0
+        closed = 0.0 if self.here else windows.NEVER
         if not self.reaction.open:
-            closed = max(0.0, self.reaction.until - now) if self.reaction.until else windows.NEVER
+            closed += max(0.0, self.reaction.until - now) if self.reaction.until else windows.NEVER
         return closed + self.account.wait(self.held, now)

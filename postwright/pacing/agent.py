@@ -13,13 +13,13 @@ import socket
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import control, metrics, reactions, rebuild, systemd
+from . import control, metrics, presence, reactions, rebuild, systemd
 from .books import Books
 from .clock import Clock, LabOffset
 from .config import Config, ConfigError, read
@@ -52,11 +52,12 @@ class Paths:
 
 @dataclass
 class Parts:
-    """What may be another thing in a test: who answers for DNS, for the journal, for the keeper."""
+    """What may be another thing in a test: who answers for DNS, for the journal, for the keeper, for the interfaces."""
 
     exchangers: Any = None
     follower: Any = None
     keeper: Any = None
+    absent: Callable[[Iterable[str]], frozenset[str]] = presence.absent
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
 
@@ -121,6 +122,7 @@ class Agent:
             await rebuild.rebuild(self.books, self.follower)
             self.reconciliation.adopting = True
         self._booted()
+        self.books.looked(self.parts.absent(it.ip for it in self.books.config.addresses))
         self.books.opened_or_same(self.books.now())
         self.books.begin_day()
         if not self.store.meta("cursor"):
@@ -166,6 +168,7 @@ class Agent:
                 books.load()
             now = books.now()
             books.opened_or_same(now)
+            books.looked(self.parts.absent(it.ip for it in books.config.addresses))
             for lane in books.lanes.values():
                 later = reactions.at(lane.reaction, now)
                 if later != lane.reaction:

@@ -16,13 +16,15 @@ from typing import Any
 from . import judging, windows
 from .accounts import Account, LaneState
 from .clock import Clock
-from .config import Config
+from .config import UNKNOWN_STREAM, Config
 from .reactions import Reaction
 from .stats import Stats
 from .store import Store
 
 KEPT_DECISIONS = 1000
 BOUND = ("deferred", "releasing", "holding", "lost")  # what may lie in the queue for a lane, beside held mail
+# What is under way may yet come to lie there if its lane goes, and its stream would be forgotten.
+_PASSED = "SELECT DISTINCT lane, stream FROM message WHERE state != 'held' AND state = 'passed' AND stream != ''"
 
 
 class Books:
@@ -35,6 +37,10 @@ class Books:
         self.lanes: dict[str, LaneState] = {}
         self.stats: dict[str, Stats] = {}
         self.orphans: set[str] = set()  # lanes with mail that are no longer in the configuration
+        self.misplaced: set[tuple[str, str]] = (
+            set()
+        )  # lane and stream of mail whose lane is of no pool of its stream now
+        self.absent: frozenset[str] = frozenset()  # addresses that are not on the host
         self.hour, self.day, self.place = 0, 0, 1
         self.problems: dict[str, str] = {}
         self._saved_latest = 0.0
@@ -82,6 +88,7 @@ class Books:
             state = made[name] = LaneState(lane, self.accounts[name], self.config.outstanding)
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 state.reaction = Reaction.of_json(json.loads(reactions[name]))
+            state.here = lane.address.ip not in self.absent
             if old := before.get(name):
                 state.outstanding = {key: old.outstanding[key] for key in old.rowless if key in old.outstanding}
                 state.rowless, state.minute, state.minute_used = old.rowless, old.minute, old.minute_used
@@ -92,9 +99,24 @@ class Books:
                 made[name].outstanding[queue_id] = at
         self.lanes = made
         self._load_waiting()
+        self.misplaced = set()
         marks = ",".join("?" * len(BOUND))
-        bound = f"SELECT DISTINCT lane FROM message WHERE state != 'held' AND state IN ({marks})"  # noqa: S608
-        self.orphans |= {name for (name,) in self.store.execute(bound, BOUND)} - made.keys()
+        bound = f"SELECT DISTINCT lane, stream FROM message WHERE state != 'held' AND state IN ({marks})"  # noqa: S608
+        found = self.store.execute(bound, BOUND).fetchall()
+        found += self.store.execute(_PASSED).fetchall()
+        self.orphans |= {name for name, _ in found} - made.keys()
+        if self.config.pooled:
+            self._load_misplaced(found)
+
+    def _load_misplaced(self, found: Iterable[tuple[str, str]]) -> None:
+        """An address may have gone to another pool, or a stream."""
+        held = "SELECT DISTINCT lane, stream FROM message WHERE state = 'held'"
+        every = {*found, *self.store.execute(held).fetchall()}
+        self.misplaced = {it for it in every if it[0] in self.lanes and self._is_misplaced(*it)}
+
+    def _is_misplaced(self, lane: str, stream: str) -> bool:
+        pools = self.config.pools_of(stream)
+        return stream != UNKNOWN_STREAM and self.lanes[lane].lane.address.pool not in pools
 
     def _load_waiting(self) -> None:
         waiting = self.store.execute(
@@ -192,6 +214,20 @@ class Books:
         if reaction != lane.reaction:
             lane.reaction = reaction
             self.store.put("reaction", [(lane.name, json.dumps(reaction.to_json()))])
+
+    def looked(self, absent: frozenset[str]) -> None:
+        """Which addresses are not on the host now: nothing can leave from them, and it goes on when they are back."""
+        for ip in sorted(self.absent ^ absent):
+            gone = ip in absent
+            self.told(
+                f"address {ip}", f"{ip} is not on this host, nothing leaves from it; put it on an interface" * gone
+            )
+            self.decided(
+                ip, "absent" if gone else "back", "the address left the host" if gone else "the address is here"
+            )
+        self.absent = absent
+        for lane in self.lanes.values():
+            lane.here = lane.lane.address.ip not in absent
 
     def decided(self, name: str, what: str, reason: str) -> None:
         """Log a decision about a lane or a domain budget, with its reason; the last thousand are kept."""

@@ -18,7 +18,10 @@ from .providers import OTHER, Provider
 from .stages import Thresholds
 
 Failure = Literal["hold", "refuse", "pass"]
-WhenFull = Literal["wait", "bypass", "overflow"]
+WhenFull = Literal["wait", "bypass", "overflow", "fallback"]
+DEFAULT = "default"  # the pool of addresses that say none, and of mail of no stream
+UNKNOWN_STREAM = "?"  # of a message whose stream our memory has lost
+RELAY = "relay"  # the relay that streams mean if they name none
 
 
 class ConfigError(ValueError):
@@ -31,13 +34,17 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Address:
-    """A sending address. ``plan`` None: warm. ``start``: epoch seconds of the UTC day on which its plan begins."""
+    """A sending address. ``plan`` None: warm. ``start``: epoch seconds of the UTC day on which its plan begins.
+
+    ``pool``: whose mail leaves from it, ``Stream.pools`` says.
+    """
 
     ip: str
     version: int
     label: str
     plan: Plan | None
     start: float
+    pool: str = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -76,13 +83,23 @@ class DomainBudget:
 
 @dataclass(frozen=True)
 class Stream:
-    """Mail told apart by sender or login. ``after``: seconds that a message is held before ``when_full`` is done."""
+    """Mail told apart by sender or login. ``after``: seconds that a message is held before ``when_full`` is done.
+
+    ``pools``: those its mail leaves from, the first by right, each other where none before it can send. ``via``: the relay
+    that all its mail leaves by. ``relay``: the one for what overflows. ``server``: the address of its gate, where Postfix
+    asks about nothing but its mail; ``gate``: the filter that leads there, "" for that of all.
+    """
 
     name: str
     senders: frozenset[str]
     users: frozenset[str]
     when_full: WhenFull
     after: int
+    pools: tuple[str, ...] = (DEFAULT,)
+    via: str | None = None
+    relay: str = RELAY
+    server: str = ""
+    gate: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +111,7 @@ class Config:
     own_domains: frozenset[str]
     budgets: Mapping[str, DomainBudget]
     streams: tuple[Stream, ...]
-    relay: str | None
+    relays: Mapping[str, str]
     failure: Failure
     outstanding: int
     queue_lifetime: int
@@ -102,6 +119,7 @@ class Config:
     gate_filter: str
     metrics: tuple[str, int] | None
     lab_clock: str | None
+    header_streams: bool = False
     lanes: Mapping[str, Lane] = field(init=False)
     by_provider: Mapping[str, tuple[Lane, ...]] = field(init=False)
 
@@ -128,6 +146,31 @@ class Config:
     def lanes_to(self, provider: str) -> tuple[Lane, ...]:
         """The lanes for a class of recipients; one that is not in use counts as ``other``."""
         return self.by_provider.get(provider) or self.by_provider[OTHER]
+
+    @cached_property
+    def pooled(self) -> bool:
+        """Whether it matters which stream a message is of: not every address may send all mail."""
+        return any(it.pool != DEFAULT for it in self.addresses) or any(it.via for it in self.streams)
+
+    @cached_property
+    def stream(self) -> Mapping[str, Stream]:
+        """The streams by name."""
+        return {it.name: it for it in self.streams}
+
+    @cached_property
+    def stream_at(self) -> Mapping[bytes, Stream]:
+        """The streams by the address of their gate, as Postfix says it."""
+        return {it.server.encode(): it for it in self.streams if it.server}
+
+    @cached_property
+    def gates(self) -> frozenset[str]:
+        """The filters that lead back to us."""
+        return frozenset([self.gate_filter, *(it.gate for it in self.streams if it.gate)])
+
+    def pools_of(self, stream: str) -> tuple[str, ...]:
+        """The pools whose addresses may send a stream's mail; "" is mail of no stream, and so is that of one that is gone."""
+        found = self.stream.get(stream)
+        return (DEFAULT,) if found is None else () if found.via else found.pools
 
     def budget(self, domain: str, provider: str) -> DomainBudget | None:
         return self.budgets.get(budget_name(domain, provider))

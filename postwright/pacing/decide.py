@@ -22,21 +22,30 @@ class Decision(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A message: the lanes that reach it, the account of its sender's domain there, its stream, whether it goes first."""
+    """A message: the lanes that reach it, the account of its sender's domain there, its stream, whether it goes first.
+
+    ``spare``: the lanes of each pool it may leave from where those have no budget.
+    """
 
     lanes: Sequence[LaneState]
     budget: Account | None
     stream: Stream | None
     first: bool
     now: float
+    spare: Sequence[Sequence[LaneState]] = ()
 
 
-def decide(asked: Question, budgets: Mapping[str, Account], *, relay: bool) -> Decision:
-    """The decision; ``budgets`` are all domain budgets, ``relay`` whether there is one to overflow to."""
-    lane = _in_budget(asked, budgets)
+def decide(asked: Question, budgets: Mapping[str, Account], *, relay: bool, patient: bool = True) -> Decision:
+    """The decision; ``budgets`` are all domain budgets, ``relay`` whether there is one to overflow to.
+
+    ``patient``: the stream's ``after`` counts; it has passed otherwise.
+    """
+    lane = in_budget(asked, budgets)
     if lane:
         return Decision("pass", lane)
-    full = asked.stream.when_full if asked.stream and not asked.stream.after else "wait"
+    full = asked.stream.when_full if asked.stream and not (patient and asked.stream.after) else "wait"
+    if full == "fallback" and (lane := _spared(asked, budgets)):
+        return Decision("pass", lane)
     if full == "bypass" and (lane := beyond(asked)):
         return Decision("pass", lane, bypassed=True)
     if full == "overflow" and relay:
@@ -44,7 +53,13 @@ def decide(asked: Question, budgets: Mapping[str, Account], *, relay: bool) -> D
     return Decision("hold", min(asked.lanes, key=lambda it: it.wait(asked.now)))
 
 
-def _in_budget(asked: Question, budgets: Mapping[str, Account]) -> LaneState | None:
+def _spared(asked: Question, budgets: Mapping[str, Account]) -> LaneState | None:
+    """The lane of the first pool behind the stream's own that has budget."""
+    found = (in_budget(asked._replace(lanes=lanes), budgets) for lanes in asked.spare)
+    return next((lane for lane in found if lane), None)
+
+
+def in_budget(asked: Question, budgets: Mapping[str, Account]) -> LaneState | None:
     """The warming lane with the largest share left, else the first warm one with the fewest messages under way."""
     now = asked.now
     if asked.budget and asked.budget.room(now) < 1:

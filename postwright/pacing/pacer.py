@@ -6,61 +6,27 @@ whatever is asked; when the disk refuses, the answer is what Postfix would do wi
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from .accounts import Account, LaneState
+from .asked import Exchangers, Expected, Mail, at_once
 from .books import Books
-from .config import Stream
+from .config import RELAY, UNKNOWN_STREAM, Stream
 from .decide import Decision, Question, beyond, decide, stream_of
 from .policy import Request, answer, domain_of
+from .pools import Ways, ways
 from .providers import UNKNOWN
 
 Reply = Callable[[bytes], None]
 DUNNO = answer(b"DUNNO")
 _QUEUE_ID = re.compile(rb"[0-9A-Za-z]{4,40}")
 _COUNT = re.compile(rb"[0-9]{1,9}")
+_NOWHERE = answer(b"451 4.3.5 No address of this host may send this mail; its administrator knows why")
 _PASSING = frozenset({"passed", "releasing", "deferred", "lost", "holding"})
-
-
-class Class(Protocol):
-    """What mx.Recipient is."""
-
-    @property
-    def provider(self) -> str: ...
-    @property
-    def versions(self) -> frozenset[int]: ...
-
-
-class Exchangers(Protocol):
-    async def class_of(self, domain: str) -> Class: ...
-
-
-class Mail(NamedTuple):
-    """What is asked about; ``at_gate``: it comes in by the gate, so it may have been here before."""
-
-    queue_id: str
-    sender: bytes
-    recipient: bytes
-    user: str
-    at_gate: bool
-
-    @property
-    def key(self) -> bytes:
-        return hashlib.sha256(self.sender + b"\0" + self.recipient).digest()[:16]
-
-
-class Expected(NamedTuple):
-    """A message that we had Postfix take in anew: its former place, what it may do, whether its token is taken, and where."""
-
-    place: int
-    forced: str
-    paid: int
-    lane: str
 
 
 class Pacer:
@@ -78,8 +44,9 @@ class Pacer:
         config = self.books.config
         self.failure = answer(config.failure_answer)
         self._gate = answer(b"FILTER " + config.gate_filter.encode())
+        self._gates = {it.name: answer(b"FILTER " + it.gate.encode()) for it in config.streams if it.gate}
         self._gate_port = config.gate_port.encode()
-        self._relay = answer(b"FILTER " + config.relay.encode()) if config.relay else self.failure
+        self._relay = {name: answer(b"FILTER " + it.encode()) for name, it in config.relays.items()}
         self._pass = {name: answer(f"FILTER {name}:".encode()) for name in config.lanes}
         self._hold = {name: answer(lane.held_class.encode()) for name, lane in config.lanes.items()}
         self._mixed = len({it.version for it in config.addresses}) > 1
@@ -94,23 +61,32 @@ class Pacer:
             reply(DUNNO)
             return
         count, at_gate = get(b"recipient_count", b""), get(b"server_port") == self._gate_port
-        queue_id, recipient = get(b"queue_id", b""), get(b"recipient", b"")
+        queue_id, recipient, sender = get(b"queue_id", b""), get(b"recipient", b""), get(b"sender", b"")
+        user = get(b"sasl_username", b"").decode(errors="replace")
         if not _COUNT.fullmatch(count) or not _QUEUE_ID.fullmatch(queue_id) or int(count) < 1:
             reply(self.failure)
         elif int(count) > 1:
-            reply(self.failure if at_gate else self._gate)
+            reply(self.failure if at_gate else self._gate_of(sender, user))
         elif not recipient:
             reply(self.failure)
         else:
-            user = get(b"sasl_username", b"").decode(errors="replace")
-            self._one(Mail(queue_id.decode(), get(b"sender", b""), recipient, user, at_gate), reply)
+            of = self.books.config.stream_at.get(get(b"server_address", b"")) if at_gate else None
+            self._one(Mail(queue_id.decode(), sender, recipient, user, at_gate, of), reply)
+
+    def _gate_of(self, sender: bytes, user: str) -> bytes:
+        """The answer that sends a message through the gate: its stream's, where the login is not forgotten."""
+        stream = stream_of(self.books.config.streams, sender.decode(errors="replace"), user)
+        return self._gates.get(stream.name, self._gate) if stream else self._gate
 
     def _one(self, mail: Mail, reply: Reply) -> None:
         domain = domain_of(mail.recipient.decode(errors="replace"))
         if not domain or domain in self.books.config.own_domains:
             reply(DUNNO)
             return
-        found = _at_once(self.exchangers.class_of(domain))
+        if self.books.config.header_streams and not mail.at_gate:
+            reply(self._gate_of(mail.sender, mail.user))  # cleanup(8) may yet find that a header says otherwise
+            return
+        found = at_once(self.exchangers.class_of(domain))
         if found is None:
             self._spawn(self._later(mail, domain, reply))
         else:
@@ -159,7 +135,7 @@ class Pacer:
         books = self.books
         now = books.now()
         books.opened_or_same(now)
-        lanes = self._lanes(provider, versions)
+        lanes = [books.lanes[it.name] for it in books.config.lanes_to(provider)]
         for lane in lanes:
             if mail.queue_id in lane.rowless:
                 return self._pass[lane.name]
@@ -167,56 +143,68 @@ class Pacer:
         if row:
             return self._again(*row)
         expected = self._expected(mail) if mail.at_gate else None
-        return self._decided(mail, lanes, expected, now)
+        stream = self._stream(mail, expected)
+        found = ways(lanes, self._pools(stream, expected), versions if self._mixed else frozenset(), now)
+        if not found.lanes and not (stream and stream.via):
+            return _NOWHERE if mail.at_gate else self._gate_of(mail.sender, mail.user)
+        return self._decided(mail, stream, found, expected, now)
 
-    def _lanes(self, provider: str, versions: frozenset[int]) -> list[LaneState]:
-        """The lanes whose address can reach the recipient's hosts; all if none can, for Postfix to say so."""
-        found = [self.books.lanes[it.name] for it in self.books.config.lanes_to(provider)]
-        if self._mixed and versions:
-            return [it for it in found if it.lane.address.version in versions] or found
-        return found
+    def _stream(self, mail: Mail, expected: Expected | None) -> Stream | None:
+        """Of whose gate it comes by, of which it was, or by login and sender."""
+        config = self.books.config
+        before = config.stream.get(expected.stream) if expected else None
+        return mail.of or before or stream_of(config.streams, mail.sender.decode(errors="replace"), mail.user)
+
+    def _pools(self, stream: Stream | None, expected: Expected | None) -> tuple[str, ...]:
+        """A message that nobody knows more of than its lane stays in that lane's pool: our memory may have been lost."""
+        books = self.books
+        if stream is None and expected and expected.stream == UNKNOWN_STREAM and expected.lane in books.lanes:
+            return (books.lanes[expected.lane].lane.address.pool,)
+        return books.config.pools_of(stream.name if stream else "")
 
     def _again(self, lane: str, state: str) -> bytes:
         """What was answered to this question before."""
         if state == "relayed":
-            return self._relay
+            return self._relay.get(lane.removeprefix("relay/") or RELAY, self.failure)
         return (self._pass if state in _PASSING else self._hold).get(lane, self.failure)
 
     def _expected(self, mail: Mail) -> Expected | None:
         """The oldest of the messages we requeued that this may be; it is expected no more."""
         store = self.books.store
         found = store.execute(
-            "SELECT id, place, forced, paid, lane, budget FROM expected WHERE key = ? ORDER BY place LIMIT 1",
+            "SELECT id, place, forced, paid, lane, stream FROM expected WHERE key = ? ORDER BY place LIMIT 1",
             (mail.key,),
         ).fetchone()
         if found is None:
             return None
         store.begin()
         store.execute("DELETE FROM expected WHERE id = ?", found[:1])
-        return Expected(*found[1:5])
+        return Expected(*found[1:])
 
-    def _decided(self, mail: Mail, lanes: list[LaneState], expected: Expected | None, now: float) -> bytes:
-        books, config = self.books, self.books.config
-        sender = mail.sender.decode(errors="replace")
-        stream = stream_of(config.streams, sender, mail.user) if config.streams else None
-        budget = None
-        if books.budgets:
-            provider = lanes[0].lane.provider.name
+    def _decided(self, mail: Mail, stream: Stream | None, found: Ways, expected: Expected | None, now: float) -> bytes:
+        books, budget = self.books, None
+        if books.budgets and found.lanes:
+            sender, provider = mail.sender.decode(errors="replace"), found.lanes[0].lane.provider.name
             budget = books.budgets.get(f"{sender[sender.rfind('@') + 1 :].lower()}/{provider}")
-        asked = Question(lanes, budget, stream, expected is not None, now)
-        decision = self._forced(asked, expected) or decide(asked, books.budgets, relay=bool(config.relay))
+        asked = Question(found.lanes, budget, stream, expected is not None, now, found.spare)
+        patient, relay = not (expected and expected.forced == "fallback"), bool(stream and stream.relay in self._relay)
+        forced = self._forced(asked, found.allowed, expected)
+        decision = forced or decide(asked, books.budgets, relay=relay, patient=patient)
         return self._done(decision, mail, stream, budget, expected, now)
 
-    def _forced(self, asked: Question, expected: Expected | None) -> Decision | None:
-        """What we had decided when we requeued it."""
-        if expected is None or (not expected.forced and not expected.paid):
+    def _forced(self, asked: Question, allowed: Sequence[LaneState], expected: Expected | None) -> Decision | None:
+        """What its stream says of all its mail, or what we had decided when we requeued it."""
+        stream = asked.stream
+        if stream and stream.via:
+            return Decision("relay", None)
+        if expected is None:
             return None
         if expected.forced == "relay":
-            return Decision("relay", None)
+            return Decision("relay", None) if stream and stream.relay in self._relay else None
         if expected.paid:  # by the lane that was paid for, or it waits there: elsewhere it would go beyond the budget
-            lane = next((it for it in asked.lanes if it.name == expected.lane), None)
+            lane = next((it for it in allowed if it.name == expected.lane), None)
             return Decision("pass" if lane.free(asked.now) >= 1 else "hold", lane) if lane else None
-        lane = beyond(asked)
+        lane = beyond(asked) if expected.forced == "pass" else None
         return Decision("pass", lane, bypassed=True) if lane else None
 
     def _done(
@@ -233,14 +221,16 @@ class Pacer:
         paid = expected.paid if expected and lane and lane.name == expected.lane else 0
         where = (lane.name if lane else "", budget.name if budget else "", stream.name if stream else "")
         if lane is None:
-            self._row(mail, where, "relayed", 0, expected)
-            return self._relay
+            name = stream.via or stream.relay if stream else RELAY
+            self._row(mail, ("" if name == RELAY else f"relay/{name}", *where[1:]), "relayed", 0, expected)
+            return self._relay.get(name, self.failure)
         if decision.what == "hold":
             self._row(mail, where, "held", paid, expected)
             lane.wait_more(where[1], 1)
             self.wake()
             return self._hold[lane.name]
-        rows = lane.account.limited or budget is not None
+        # A stream outlives its lane, so it must be on disk.
+        rows = lane.account.limited or budget is not None or stream is not None
         if not paid:
             self.spend(lane, budget, bypassed=decision.bypassed)
         if rows or expected:
@@ -267,15 +257,3 @@ class Pacer:
             " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (mail.queue_id, *where, place, time.time(), state, paid, books.hour, books.day, mail.key),
         )
-
-
-def _at_once(question: Coroutine[Any, Any, Class]) -> Class | None:
-    """The answer of a coroutine that need not wait, without the cost of a task; None if it has to, or fails."""
-    try:
-        question.send(None)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
-    except Exception:  # noqa: BLE001 - asked again where there is somebody to log it
-        return None
-    question.close()
-    return None

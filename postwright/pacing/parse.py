@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from .config import Address, Config, ConfigError, DomainBudget, Failure, Stream, WhenFull, budget_name, start_of
+from .config import DEFAULT, Address, Config, ConfigError, DomainBudget, Failure, budget_name
+from .parse_streams import relays, streams
 from .plan import Plan
 from .plan_json import plan_of
 from .providers import OTHER, UNKNOWN, Provider
+from .reader import Reader, short, transport
 from .stages import Thresholds
 
 _NEEDED = frozenset(
@@ -33,77 +35,16 @@ _NEEDED = frozenset(
         "lab_clock",
     ]
 )
+_OPTIONAL = frozenset(["relays", "header_streams"])
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_TRANSPORT = re.compile(r"[\w.-]+:\S*", re.ASCII)
-
-
-class _Reader:
-    """Takes values out of JSON and keeps what is wrong with them."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-
-    def wrong(self, path: str, what: str) -> None:
-        self.problems.append(f"{path}: {what}")
-
-    def table(self, path: str, data: Any, keys: frozenset[str] | set[str]) -> dict[str, Any]:
-        """An object with exactly these keys; missing ones come back absent."""
-        if not isinstance(data, dict):
-            self.wrong(path, f"must be an object, is {_short(data)}")
-            return {}
-        for key in sorted(keys - data.keys()):
-            self.wrong(f"{path}.{key}".lstrip("."), "is missing")
-        for key in sorted(data.keys() - keys):
-            self.wrong(f"{path}.{key}".lstrip("."), "is not known here")
-        return data
-
-    def text(self, path: str, value: Any) -> str:
-        if isinstance(value, str) and value and value.isprintable():
-            return value
-        self.wrong(path, f"must be a text, is {_short(value)}")
-        return ""
-
-    def number(self, path: str, value: Any, least: int, most: int) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-            return value
-        self.wrong(path, f"must be a whole number from {least} to {most}, is {_short(value)}")
-        return least
-
-    def choice(self, path: str, value: Any, choices: tuple[str, ...]) -> Any:
-        if value in choices:
-            return value
-        self.wrong(path, f"must be one of {', '.join(choices)}, is {_short(value)}")
-        return choices[0]
-
-    def items(self, path: str, value: Any) -> list[Any]:
-        if isinstance(value, list):
-            return value
-        self.wrong(path, f"must be a list, is {_short(value)}")
-        return []
-
-    def mapping(self, path: str, value: Any) -> dict[str, Any]:
-        if isinstance(value, dict):
-            return value
-        self.wrong(path, f"must be an object, is {_short(value)}")
-        return {}
-
-    def texts(self, path: str, value: Any) -> tuple[str, ...]:
-        return tuple(self.text(f"{path}[{at}]", item) for at, item in enumerate(self.items(path, value)))
-
-    def start(self, path: str, value: Any) -> float:
-        try:
-            return start_of(value)
-        except (ValueError, TypeError):
-            self.wrong(path, f"must be a day like 2026-11-22, is {_short(value)}")
-            return 0.0
 
 
 def parsed(data: Any) -> Config:
     """The configuration; ConfigError with every problem of the data."""
-    reader = _Reader()
-    top = reader.table("", data, _NEEDED)
+    reader = Reader()
+    top = reader.table("", data, _NEEDED, _OPTIONAL)
     if top.get("format") != 1:
-        reader.wrong("format", f"must be 1, is {_short(top.get('format'))}")
+        reader.wrong("format", f"must be 1, is {short(top.get('format'))}")
     plans = _plans(reader, top.get("plans"))
     providers = _providers(reader, top.get("providers"))
     made: dict[str, Any] = {
@@ -113,7 +54,8 @@ def parsed(data: Any) -> Config:
         "thresholds": _thresholds(reader, top.get("thresholds")),
         "own_domains": frozenset(name.lower() for name in reader.texts("own_domains", top.get("own_domains"))),
         "budgets": _budgets(reader, top.get("domains"), plans, {it.name for it in providers}),
-        "streams": _streams(reader, top.get("streams"), top.get("relay")),
+        "streams": streams(reader, top),
+        "relays": relays(reader, top),
         **_rest(reader, top),
     }
     if reader.problems:
@@ -121,73 +63,65 @@ def parsed(data: Any) -> Config:
     return Config(**made)
 
 
-def _rest(reader: _Reader, top: Mapping[str, Any]) -> dict[str, Any]:
+def _rest(reader: Reader, top: Mapping[str, Any]) -> dict[str, Any]:
     gate = reader.table("gate", top.get("gate"), {"port", "filter"})
     return {
-        "relay": _transport(reader, "relay", top.get("relay"), optional=True),
         "failure": reader.choice("failure", top.get("failure"), get_args(Failure)),
         "outstanding": reader.number("outstanding", top.get("outstanding"), 1, 20_000),
         "queue_lifetime": reader.number("queue_lifetime", top.get("queue_lifetime"), 60, 100 * 86_400),
         "gate_port": str(reader.number("gate.port", gate.get("port"), 1, 65_535)),
-        "gate_filter": _transport(reader, "gate.filter", gate.get("filter")),
+        "gate_filter": transport(reader, "gate.filter", gate.get("filter")),
         "metrics": _metrics(reader, top.get("metrics")),
+        "header_streams": reader.yes("header_streams", top.get("header_streams", False)),
         "lab_clock": None if top.get("lab_clock") is None else reader.text("lab_clock", top["lab_clock"]),
     }
 
 
-def _transport(reader: _Reader, path: str, value: Any, *, optional: bool = False) -> str | None:
-    if value is None and optional:
-        return None
-    text = reader.text(path, value)
-    if text and not _TRANSPORT.fullmatch(text):
-        reader.wrong(path, f"must be transport:nexthop, is {_short(value)}")
-    return text
-
-
-def _metrics(reader: _Reader, value: Any) -> tuple[str, int] | None:
+def _metrics(reader: Reader, value: Any) -> tuple[str, int] | None:
     if value is None:
         return None
     if not isinstance(value, list) or len(value) != 2:  # noqa: PLR2004 - a pair
-        reader.wrong("metrics", f'must be ["address", port], is {_short(value)}')
+        reader.wrong("metrics", f'must be ["address", port], is {short(value)}')
         return None
     return _ip(reader, "metrics[0]", value[0]), reader.number("metrics[1]", value[1], 1, 65_535)
 
 
-def _ip(reader: _Reader, path: str, value: Any) -> str:
+def _ip(reader: Reader, path: str, value: Any) -> str:
     try:
         return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
     except ValueError:
-        reader.wrong(path, f"must be an IP address, is {_short(value)}")
+        reader.wrong(path, f"must be an IP address, is {short(value)}")
         return "0.0.0.0"  # noqa: S104 - never bound to: the problem above is raised
 
 
-def _addresses(reader: _Reader, value: Any, plans: Mapping[str, Plan]) -> tuple[Address, ...]:
+def _addresses(reader: Reader, value: Any, plans: Mapping[str, Plan]) -> tuple[Address, ...]:
     made: list[Address] = []
     for at, item in enumerate(reader.items("addresses", value)):
         path = f"addresses[{at}]"
-        table = reader.table(path, item, {"ip", "label", "plan", "start"})
+        table = reader.table(path, item, {"ip", "label", "plan", "start"}, {"pool"})
         address = ipaddress.ip_address(_ip(reader, f"{path}.ip", table.get("ip")))
         label = reader.text(f"{path}.label", table.get("label"))
         if label and not _LABEL.fullmatch(label):
-            reader.wrong(f"{path}.label", f"must be letters, digits and -, is {_short(label)}")
+            reader.wrong(f"{path}.label", f"must be letters, digits and -, is {short(label)}")
         plan = _plan(reader, f"{path}.plan", table.get("plan"), plans) if table.get("plan") is not None else None
         start = reader.start(f"{path}.start", table.get("start"))
         if address in {ipaddress.ip_address(it.ip) for it in made} or label in {it.label for it in made}:
             reader.wrong(path, f"{address} or its label is listed twice")
-        made.append(Address(str(address), address.version, label, plan, start))
+        pool = reader.text(f"{path}.pool", table.get("pool", DEFAULT))
+        made.append(Address(str(address), address.version, label, plan, start, pool))
     if not made:
         reader.wrong("addresses", "lists none: nothing could ever be sent")
     return tuple(made)
 
 
-def _plan(reader: _Reader, path: str, name: Any, plans: Mapping[str, Plan]) -> Plan | None:
+def _plan(reader: Reader, path: str, name: Any, plans: Mapping[str, Plan]) -> Plan | None:
     if isinstance(name, str) and name in plans:
         return plans[name]
-    reader.wrong(path, f"there is no plan {_short(name)} among plans")
+    reader.wrong(path, f"there is no plan {short(name)} among plans")
     return None
 
 
-def _plans(reader: _Reader, value: Any) -> dict[str, Plan]:
+def _plans(reader: Reader, value: Any) -> dict[str, Plan]:
     made = {}
     for name, data in reader.mapping("plans", value).items():
         try:
@@ -197,7 +131,7 @@ def _plans(reader: _Reader, value: Any) -> dict[str, Plan]:
     return made
 
 
-def _providers(reader: _Reader, value: Any) -> tuple[Provider, ...]:
+def _providers(reader: Reader, value: Any) -> tuple[Provider, ...]:
     made: dict[str, Provider] = {}
     keys = {"name", "suffixes", "connections", "messages_per_connection", "per_minute"}
     for at, item in enumerate(reader.items("providers", value)):
@@ -205,7 +139,7 @@ def _providers(reader: _Reader, value: Any) -> tuple[Provider, ...]:
         table = reader.table(path, item, keys)
         name = reader.text(f"{path}.name", table.get("name"))
         if name in made or (name and not re.fullmatch(r"[a-z0-9]+", name)):
-            reader.wrong(f"{path}.name", f"must be lower-case letters and digits and stand once, is {_short(name)}")
+            reader.wrong(f"{path}.name", f"must be lower-case letters and digits and stand once, is {short(name)}")
         numbers = [reader.number(f"{path}.{key}", table.get(key), 1, 100_000) for key in sorted(keys)[:2]]
         rate = table.get("per_minute")
         rate = None if rate is None else reader.number(f"{path}.per_minute", rate, 1, 10_000_000)
@@ -217,18 +151,18 @@ def _providers(reader: _Reader, value: Any) -> tuple[Provider, ...]:
     return tuple(made.values())
 
 
-def _thresholds(reader: _Reader, value: Any) -> Thresholds:
+def _thresholds(reader: Reader, value: Any) -> Thresholds:
     known = set(Thresholds().to_json())
     numbers: dict[str, Any] = {}
     for key, number in reader.table("thresholds", value, known).items():
         if isinstance(number, bool) or not isinstance(number, int | float) or not number >= 0:
-            reader.wrong(f"thresholds.{key}", f"must be a number from 0 on, is {_short(number)}")
+            reader.wrong(f"thresholds.{key}", f"must be a number from 0 on, is {short(number)}")
         elif key in known:
             numbers[key] = number
     return Thresholds.of_json(numbers)
 
 
-def _budgets(reader: _Reader, value: Any, plans: Mapping[str, Plan], providers: set[str]) -> Mapping[str, DomainBudget]:
+def _budgets(reader: Reader, value: Any, plans: Mapping[str, Plan], providers: set[str]) -> Mapping[str, DomainBudget]:
     made = {}
     for domain, item in reader.mapping("domains", value).items():
         path = f"domains.{domain}"
@@ -238,40 +172,17 @@ def _budgets(reader: _Reader, value: Any, plans: Mapping[str, Plan], providers: 
         share = _share(reader, f"{path}.share", table.get("share"))
         for provider in reader.texts(f"{path}.providers", table.get("providers")):
             if provider not in providers:
-                reader.wrong(f"{path}.providers", f"{_short(provider)} is not among providers")
+                reader.wrong(f"{path}.providers", f"{short(provider)} is not among providers")
             name = budget_name(domain.lower(), provider)
             if plan:
                 made[name] = DomainBudget(name, domain.lower(), provider, plan, start, share)
     return made
 
 
-def _share(reader: _Reader, path: str, value: Any) -> tuple[int, int]:
+def _share(reader: Reader, path: str, value: Any) -> tuple[int, int]:
     if isinstance(value, list) and len(value) == 2 and all(type(it) is int for it in value):  # noqa: PLR2004 - a pair
         part, of = value
         if 1 <= part <= of:
             return part, of
-    reader.wrong(path, f"must be [which part, of how many], counted from 1, is {_short(value)}")
+    reader.wrong(path, f"must be [which part, of how many], counted from 1, is {short(value)}")
     return 1, 1
-
-
-def _streams(reader: _Reader, value: Any, relay: Any) -> tuple[Stream, ...]:
-    made: list[Stream] = []
-    for at, item in enumerate(reader.items("streams", value)):
-        path = f"streams[{at}]"
-        table = reader.table(path, item, {"name", "senders", "users", "when_full", "after"})
-        name = reader.text(f"{path}.name", table.get("name"))
-        if name in {it.name for it in made}:
-            reader.wrong(f"{path}.name", f"{_short(name)} stands twice")
-        full = reader.choice(f"{path}.when_full", table.get("when_full"), get_args(WhenFull))
-        if full == "overflow" and relay is None:
-            reader.wrong(f"{path}.when_full", "overflow needs a relay")
-        senders = frozenset(it.lower() for it in reader.texts(f"{path}.senders", table.get("senders")))
-        users = frozenset(reader.texts(f"{path}.users", table.get("users")))
-        after = reader.number(f"{path}.after", table.get("after"), 0, 100 * 86_400)
-        made.append(Stream(name, senders, users, full, after))
-    return tuple(made)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - of a line

@@ -7,6 +7,7 @@ in the log, and only into the window it was taken from. The queue is the truth a
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -27,13 +28,13 @@ SHARE = 20  # looking takes at most one part in so many of the time
 LATE = 60.0  # seconds until a message without a result is asked for
 LEFT = (None, "passed", "relayed", "deferred", "kept")  # what no row of ours keeps on hold
 KNOWN_FOREIGN = 100_000
+_GATE = re.compile(r"gate(?:-[a-z0-9_-]+)?:\[127\.")
 _DIGITS = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"  # of long queue ids, base 52
 
 
 class Keeper(release.Keeper, Protocol):
     def held(self) -> AsyncIterator[list[str]]: ...
     async def filters(self, ids: Sequence[str]) -> dict[str, str]: ...
-    async def queued(self, ids: Sequence[str]) -> set[str]: ...
 
 
 class Log(Protocol):
@@ -50,6 +51,7 @@ class Reconciliation:
         self.unknown_held = 0
         self._left: set[str] = set()
         self._gate: list[str] = []
+        self._filters: dict[str, str] = {}  # which gate each of them is for
 
     async def run(self) -> None:
         """For ever."""
@@ -152,10 +154,12 @@ class Reconciliation:
         gate: list[str] = []
         for start in range(0, len(asked), 200):
             filters = await self._keeper.filters(asked[start : start + 200])
-            found = [it for it, name in filters.items() if name == self._books.config.gate_filter]
-            self._unheard(found)
+            found = {it: name for it, name in filters.items() if _GATE.match(name)}
+            self._unheard(list(found))
             gate += found
-            self._adopt({it: name for it, name in filters.items() if name != self._books.config.gate_filter})
+            self._filters |= found
+            self._adopt({it: name for it, name in filters.items() if it not in found})
+        self._filters = {it: self._filters[it] for it in gate}
         self._gate = sorted(gate, key=arrival)
         # What had left when it was listed may just have been released; if a person holds it, the next look tells.
         self.unknown_held = len(self.foreign - self._left)
@@ -191,7 +195,7 @@ class Reconciliation:
             values = queue_id, lane, books.place, arrival(queue_id)[0] or time.time()
             books.store.execute(
                 "INSERT INTO message(queue_id, lane, budget, stream, place, at, state, paid, hour, day)"
-                " VALUES(?, ?, '', '', ?, ?, 'held', 0, 0, 0)",
+                " VALUES(?, ?, '', '?', ?, ?, 'held', 0, 0, 0)",
                 values,
             )
             books.place += 1
@@ -199,12 +203,19 @@ class Reconciliation:
         books.store.commit()
 
     async def to_gate(self) -> None:
-        """Mail taken in while no agent answered: released in order of arrival, it passes the gate, which asks us."""
+        """Mail taken in while no agent answered: released in order of arrival, it passes the gate, which asks us.
+
+        What is old is taken in anew, for it has few attempts left; but not where its stream would be forgotten. So is
+        what is for a gate that is no more.
+        """
+        config = self._books.config
         part, self._gate = self._gate[: release.BATCH], self._gate[release.BATCH :]
-        oldest = time.time() - self._books.config.queue_lifetime / 4
-        young = [it for it in part if not 0 < arrival(it)[0] < oldest]
+        oldest = time.time() - config.queue_lifetime / 4
+        old = [it for it in part if self._filters.get(it) == config.gate_filter and 0 < arrival(it)[0] < oldest]
+        gone = [it for it in part if self._filters.get(it) not in config.gates]
+        young = [it for it in part if it not in {*old, *gone}]
         await self._keeper.release(young)
-        await self._keeper.requeue([it for it in part if it not in set(young)])
+        await self._keeper.requeue([*old, *gone])
 
     async def late(self) -> None:
         """Messages that left and have no result for long: forget those that are neither queued nor logged."""

@@ -14,7 +14,8 @@ from typing import Protocol
 
 from . import rows
 from .accounts import Account, LaneState
-from .books import BOUND, Books
+from .astray import Astray
+from .books import Books
 from .config import Stream
 from .decide import may_go
 from .keeping import KeeperError
@@ -40,6 +41,7 @@ class Keeper(Protocol):
     async def release(self, ids: Sequence[str]) -> Moved: ...
     async def requeue(self, ids: Sequence[str]) -> Moved: ...
     async def hold(self, ids: Sequence[str]) -> Moved: ...
+    async def queued(self, ids: Sequence[str]) -> set[str]: ...
 
 
 Spend = Callable[..., None]
@@ -51,6 +53,7 @@ class Release:
     def __init__(self, books: Books, keeper: Keeper, spend: Spend) -> None:
         self._books, self._keeper, self._spend = books, keeper, spend
         self._awake = asyncio.Event()
+        self._astray = Astray(books, keeper, self)
         self.extra: dict[str, int] = {}
 
     def wake(self) -> None:
@@ -74,7 +77,7 @@ class Release:
     async def once(self) -> bool:
         """One round; whether something was moved. What cannot be done now is tried again in the next."""
         moved = False
-        for work in (self._lanes, self._streams, self._closed, self._orphans, self._requeuing):
+        for work in (self._lanes, self._streams, self._closed, self._astray.once, self._requeuing):
             try:
                 moved |= not self._books.store.stale and await work()
             except KeeperError as error:
@@ -87,7 +90,7 @@ class Release:
         moved = False
         for step in (self._unfinished, self._lane, self._extra):
             for lane in self._present():
-                if lane.reaction.open:
+                if lane.open:
                     moved |= await step(lane)
         return moved
 
@@ -196,7 +199,7 @@ class Release:
         """Mail of streams that need not wait longer."""
         moved = False
         for stream in self._books.config.streams:
-            if stream.when_full != "wait":
+            if stream.when_full in ("bypass", "overflow"):
                 for lane in self._present():
                     moved |= bool(lane.waiting) and await self._stream(stream, lane)
         return moved
@@ -205,7 +208,8 @@ class Release:
         where = "state = 'held' AND stream != '' AND stream = ? AND lane = ? AND at <= ? ORDER BY at"
         values = (stream.name, lane.name, time.time() - max(stream.after, YOUNG))
         if stream.when_full == "overflow":
-            found = rows.select(self._books, where, values, BATCH) if self._books.config.relay else []
+            relay = stream.relay in self._books.config.relays
+            found = rows.select(self._books, where, values, BATCH) if relay else []
             return await self.requeue(found, "relay")
         free = int(min(lane.free(self._books.now()), BATCH))
         return await self._beyond(lane, rows.select(self._books, where, values, free))
@@ -213,13 +217,14 @@ class Release:
     async def _closed(self) -> bool:
         """Deferred mail of a lane that takes nothing now waits on hold, with its token, instead of knocking again."""
         for lane in self._present():
-            if not lane.reaction.open:
+            if not lane.open:
                 found = rows.moving(self._books, ["deferred", "holding"], lane.name, BATCH)
                 if found:
-                    await self._hold(found)
+                    await self.hold(found)
         return False
 
-    async def _hold(self, found: Sequence[Row]) -> None:
+    async def hold(self, found: Sequence[Row]) -> None:
+        """Put deferred mail on hold, with its token."""
         ids = [row.queue_id for row in found]
         before = rows.known(self._books, ids)
         rows.set_state(self._books, ids, "holding")
@@ -240,18 +245,9 @@ class Release:
             elif lane and row.queue_id in gone:
                 lane.outstanding[row.queue_id] = time.time()
 
-    async def _orphans(self) -> bool:
-        """Mail of lanes that are no longer in the configuration goes through the gate, which finds it another."""
-        for name in list(self._books.orphans):
-            found = rows.select(self._books, "state = 'held' AND lane = ? ORDER BY budget, paid, place", (name,), BATCH)
-            found += rows.moving(self._books, BOUND, name, BATCH - len(found))
-            await self.requeue([row._replace(paid=0) for row in found], "")
-            if not found:
-                self._books.orphans.discard(name)
-        return False
-
     async def requeue(self, found: Sequence[Row], forced: str) -> bool:
         """Have Postfix take these in anew: the gate will ask about them, and we shall know them."""
+        found = rows.distinct(self._books, found) if self._books.config.pooled else found
         if not found:
             return False
         rows.expect(self._books, found, forced)
@@ -269,11 +265,13 @@ class Release:
 
     async def _requeue(self, found: Sequence[Row], *, again: bool) -> None:
         moved = await self._keeper.requeue([row.queue_id for row in found])
-        ended = {*moved.done, *moved.gone}
+        # Of a lane that is no more it may be on its way to the deferred queue, and nobody else knows its stream.
+        lost = {it.queue_id for it in found if it.lane in self._books.orphans} & set(moved.gone)
+        rows.set_state(self._books, lost, "lost")
+        ended = {*moved.done, *moved.gone} - lost
         rows.delete(self._books, ended)
-        if not again:
-            gone = set(moved.gone)
-            rows.unexpect(self._books, [row for row in found if row.queue_id in gone])
+        gone = lost if again else set(moved.gone)
+        rows.unexpect(self._books, [row for row in found if row.queue_id in gone])
         for row in found:
             if row.queue_id in ended and row.lane in self._books.lanes:
                 self._books.lanes[row.lane].wait_more(row.budget, -1)

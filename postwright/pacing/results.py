@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from . import reactions, rows
 from .accounts import LaneState
 from .books import Books
+from .config import UNKNOWN_STREAM
 from .lines import Delivery
 from .providers import OTHER, UNKNOWN
 from .replies import Rule, matched
@@ -93,10 +94,11 @@ class Results:
         lane = next((it for it in self._books.lanes.values() if queue_id in it.outstanding), None)
         if lane is None:
             return
-        known = None if queue_id in lane.rowless else self._row(queue_id)
+        rowless = queue_id in lane.rowless
+        known = None if rowless else self._row(queue_id)
         lane.back(queue_id)
         if delivery.status == "deferred":
-            self._deferred(lane, queue_id, "", known)
+            self._deferred(lane, queue_id, "", known, rowless=rowless)
         elif known:
             rows.delete(self._books, [queue_id])
 
@@ -120,7 +122,7 @@ class Results:
         if known and known.budget in books.budgets:
             books.stat(known.budget).count(result, before)
         if delivery.status == "deferred":
-            self._deferred(lane, queue_id, result, known)
+            self._deferred(lane, queue_id, result, known, rowless=rowless)
         elif known:
             books.store.begin()
             books.store.execute("DELETE FROM message WHERE queue_id = ?", (queue_id,))
@@ -147,7 +149,9 @@ class Results:
         day, _, result = known.seen.partition(":") if known else ("", "", "")
         return result if day == str(self._books.day) else None  # type: ignore[return-value]
 
-    def _deferred(self, lane: LaneState, queue_id: str, result: Result | Literal[""], known: Known | None) -> None:
+    def _deferred(
+        self, lane: LaneState, queue_id: str, result: Result | Literal[""], known: Known | None, *, rowless: bool
+    ) -> None:
         """Remember where it lies: if the lane is closed it is put on hold, so that it does not knock again and again."""
         store, seen = self._books.store, f"{self._books.day}:{result}" if result else (known.seen if known else "")
         store.begin()
@@ -161,8 +165,8 @@ class Results:
         books = self._books
         store.execute(
             "INSERT INTO message(queue_id, lane, budget, stream, place, at, state, paid, hour, day, key, seen)"
-            " VALUES(?, ?, '', '', ?, ?, 'deferred', 1, 0, 0, NULL, ?)",
-            (queue_id, lane.name, books.place, time.time(), seen),
+            " VALUES(?, ?, '', ?, ?, ?, 'deferred', 1, 0, 0, NULL, ?)",
+            (queue_id, lane.name, "" if rowless else UNKNOWN_STREAM, books.place, time.time(), seen),
         )
         books.place += 1
 

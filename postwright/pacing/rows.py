@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .books import Books
 
-_COLUMNS = "queue_id, lane, budget, place, at, paid, key"
+_COLUMNS = "queue_id, lane, budget, place, at, paid, key, stream"
 
 
 class Row(NamedTuple):
@@ -21,6 +21,7 @@ class Row(NamedTuple):
     at: float
     paid: int
     key: bytes | None
+    stream: str = ""
 
 
 def select(books: Books, where: str, values: Sequence[object], limit: int) -> list[Row]:
@@ -88,8 +89,8 @@ def expect(books: Books, rows: Iterable[Row], forced: str) -> None:
     """Know these again when they come by the gate under new queue ids."""
     books.store.begin()
     books.store.many(
-        "INSERT INTO expected(key, lane, budget, place, forced, paid, made) VALUES(?, ?, ?, ?, ?, ?, ?)",
-        [(it.key, it.lane, it.budget, it.place, forced, it.paid, time.time()) for it in rows if it.key],
+        "INSERT INTO expected(key, lane, budget, place, forced, paid, made, stream) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+        [(it.key, it.lane, it.budget, it.place, forced, it.paid, time.time(), it.stream) for it in rows if it.key],
     )
 
 
@@ -98,7 +99,25 @@ def unexpect(books: Books, rows: Iterable[Row]) -> None:
     books.store.many("DELETE FROM expected WHERE key = ? AND place = ?", [(it.key, it.place) for it in rows])
 
 
+def distinct(books: Books, found: Sequence[Row]) -> list[Row]:
+    """Those that will be known again for sure: none with the sender and recipient of one expected for another stream."""
+    streams: dict[bytes, str] = {}
+    chosen = []
+    for row in found:
+        if row.key is not None and row.key not in streams:
+            expected = books.store.one("SELECT stream FROM expected WHERE key = ? LIMIT 1", (row.key,))
+            streams[row.key] = row.stream if expected is None else expected
+        if row.key is None or streams[row.key] == row.stream:
+            chosen.append(row)
+    return chosen
+
+
 def expected_soon(books: Books, lane: str) -> int:
     """Messages of a lane that are on their way through the gate and will want a token."""
     statement = "SELECT count(*) FROM expected WHERE lane = ? AND forced = '' AND paid = 0 AND made > ?"
     return int(books.store.one(statement, (lane, time.time() - 120)))
+
+
+def under_way(books: Books, lane: str) -> int:
+    """All of a lane's messages that are on their way through the gate."""
+    return int(books.store.one("SELECT count(*) FROM expected WHERE lane = ? AND made > ?", (lane, time.time() - 120)))

@@ -77,13 +77,15 @@ def _lane(books: Books, lane: LaneState, oldest: dict[str, float], now: float) -
         "lane": lane.name,
         "address": lane.lane.address.ip,
         "provider": lane.lane.provider.name,
+        "pool": lane.lane.address.pool,
+        "streams": [it.name for it in books.config.streams if not it.via and lane.lane.address.pool in it.pools],
         **_account(lane.account, books.stats.get(lane.name, Stats())),
         "held": lane.held,
         "oldest_held": oldest.get(lane.name),
         "outstanding": len(lane.outstanding),
-        "mode": reaction.mode,
-        "until": reaction.until or None,
-        "reason": reaction.reason,
+        "mode": reaction.mode if lane.here else "absent",
+        "until": (reaction.until or None) if lane.here else None,
+        "reason": reaction.reason if lane.here else "its address is not on the host",
         "next": _next_of_lane(lane, now),
     }
 
@@ -109,6 +111,8 @@ def _domain(books: Books, account: Account, now: float) -> dict[str, Any]:
 def _next_of_lane(lane: LaneState, now: float) -> str:
     """What happens next, in words."""
     reaction = lane.reaction
+    if not lane.here:
+        return "goes on when the address is back"
     if reaction.mode == "stopped":
         return "stopped until a person says resume"
     if not reaction.open:

@@ -29,7 +29,7 @@ CREATE TABLE standing(account TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWI
 CREATE TABLE reaction(account TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE stats(account TEXT, day INTEGER, json TEXT NOT NULL, PRIMARY KEY(account, day)) WITHOUT ROWID;
 CREATE TABLE expected(id INTEGER PRIMARY KEY, key BLOB NOT NULL, lane TEXT NOT NULL, budget TEXT NOT NULL,
-  place INTEGER NOT NULL, forced TEXT NOT NULL, paid INTEGER NOT NULL, made REAL NOT NULL);
+  place INTEGER NOT NULL, forced TEXT NOT NULL, paid INTEGER NOT NULL, made REAL NOT NULL, stream TEXT NOT NULL DEFAULT '');
 CREATE INDEX expecting ON expected(key, place);
 CREATE TABLE decisions(id INTEGER PRIMARY KEY, at REAL, lane TEXT, what TEXT, reason TEXT);
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -154,6 +154,8 @@ def _opened(path: Path) -> sqlite3.Connection:
             raise sqlite3.DatabaseError(f"{path}: schema {version}, or damaged")
         if not {name for (name,) in database.execute("SELECT name FROM sqlite_master")} >= _NAMES:
             raise sqlite3.DatabaseError(f"{path}: tables are missing")
+        if "stream" not in {row[1] for row in database.execute("PRAGMA table_info(expected)")}:  # of an older make
+            database.execute("ALTER TABLE expected ADD COLUMN stream TEXT NOT NULL DEFAULT ''")
     except sqlite3.Error:
         database.close()
         raise

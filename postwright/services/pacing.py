@@ -13,8 +13,10 @@ from importlib import resources
 from typing import Any
 
 from postwright import values
-from postwright.lanes import GATE, GATE_PORT, POLICY_SOCKET, UNBIND, pacing_of
-from postwright.model import Address, Domain, Fleet, Host, Stream
+from postwright.gates import GATE, GATE_PORT, Gate, gates
+from postwright.lanes import POLICY_SOCKET, UNBIND, pacing_of, smarthosts
+from postwright.model import Address, Domain, Fleet, Host
+from postwright.model.streams import DEFAULT, RELAY
 from postwright.pacing.plans import Plan, to_json
 from postwright.pacing.providers import Provider
 from postwright.render import template
@@ -71,6 +73,7 @@ def configuration(context: Context) -> dict[str, Any]:
     """What pacing.json says; ``pacing.config`` reads it."""
     fleet, host = context.fleet, context.host
     pacing = pacing_of(fleet)
+    relays = {it.name: it.filter for it in smarthosts(pacing)}
     return {
         "format": 1,
         "host": host.fqdn,
@@ -80,8 +83,10 @@ def configuration(context: Context) -> dict[str, Any]:
         "thresholds": pacing.thresholds.model_dump(),
         "own_domains": addresses.own_domains(context),
         "domains": {it.name: _budget(fleet, host, it) for it in fleet.domains_of(host) if it.warmup},
-        "streams": [_stream(name, it) for name, it in pacing.streams.items()],
-        "relay": f"relay-out:{pacing.relay.nexthop}" if pacing.relay else None,
+        "streams": [_stream(it) for it in gates(pacing)],
+        "relay": relays.pop(RELAY, None),
+        **({"relays": relays} if relays else {}),
+        **({"header_streams": True} if any(it.headers for it in pacing.streams.values()) else {}),
         "failure": pacing.failure,
         "outstanding": pacing.outstanding,
         "queue_lifetime": int(values.duration(fleet.policies.queue_lifetime).total_seconds()),
@@ -98,6 +103,7 @@ def _address(address: Address) -> dict[str, Any]:
         "label": address.label,
         "plan": warmup.plan if warmup else None,
         "start": warmup.start.isoformat() if warmup and warmup.start else None,
+        **({"pool": address.pool} if address.pool != DEFAULT else {}),
     }
 
 
@@ -131,14 +137,18 @@ def _budget(fleet: Fleet, host: Host, domain: Domain) -> dict[str, Any]:
     }
 
 
-def _stream(name: str, stream: Stream) -> dict[str, Any]:
+def _stream(gate: Gate) -> dict[str, Any]:
     """Streams stay in the inventory's order: of several that know a message the first counts."""
+    stream = gate.stream
     return {
-        "name": name,
+        "name": gate.name,
+        "gate": {"server": gate.address, "filter": gate.filter},
         "senders": list(stream.senders),
         "users": list(stream.users),
         "when_full": stream.when_full,
         "after": int(values.duration(stream.after).total_seconds()) if stream.after else 0,
+        "relay": stream.relay,
+        **({"via": stream.via} if stream.via else {"pools": list(stream.pools)}),
     }
 
 

@@ -88,6 +88,7 @@ class HostSecrets:
     acme_secret: str = field(default="", repr=False)
     mailbox_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
     policy_certificates: Mapping[str, PolicyCertificate] = field(default_factory=dict)
+    relay_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

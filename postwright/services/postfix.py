@@ -37,7 +37,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values), taken_up=_taken_up(context, name))
         for name in names
     )
-    return (*_drained(context), *made, *mailbox_tables.files(context), *_paced_unit(context))
+    return (*_drained(context), *made, *mailbox_tables.files(context), *_stream_headers(context), *_paced_unit(context))
 
 
 def _taken_up(context: Context, name: str) -> TakenUp:
@@ -49,6 +49,15 @@ def _drained(context: Context) -> tuple[HostFile, ...]:
     """The host's own note that it is drained. First, so that a run cut off in the middle of it is gone on with."""
     text = b"This host takes no mail in. `postwright apply --undrain` lets it again.\n"
     return (HostFile(DRAINED, text, taken_up="use"),) if context.drained else ()
+
+
+def _stream_headers(context: Context) -> tuple[HostFile, ...]:
+    """The table that knows streams by their headers, where there are such streams."""
+    pacing = paced(context.fleet, context.host)
+    if pacing is None or not pacing.headers:
+        return ()
+    lines = template("postfix/stream_headers.j2", context, gates=pacing.gates)
+    return (HostFile(f"{ETC}/stream_headers", lines),)
 
 
 def _paced_unit(context: Context) -> tuple[HostFile, ...]:

@@ -1,22 +1,27 @@
-"""What Postfix logs in with at the relay that takes what overflows."""
+"""What Postfix logs in with at the relays that take what overflows, or all mail of a stream."""
 
 from __future__ import annotations
 
-from postwright.lanes import RELAY_PASSWORDS, paced
+from postwright.lanes import RELAY_PASSWORDS, Smarthost, paced
 from postwright.services.parts import Context, HostFile, Service
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
+    return tuple(_table(context, it) for it in _with_login(context))
+
+
+def _table(context: Context, it: Smarthost) -> HostFile:
+    entry = f"{it.relay.nexthop} {it.relay.login}:{context.secrets.relay_passwords[it.name]}\n"
+    return HostFile(it.passwords, entry.encode(), mode=0o600, secret=True)
+
+
+def _with_login(context: Context) -> list[Smarthost]:
     pacing = paced(context.fleet, context.host)
-    if pacing is None or pacing.relay is None:
-        raise AssertionError(context.host.name)
-    entry = f"{pacing.relay.nexthop} {pacing.relay.login}:{context.secrets.relay_password}\n"
-    return (HostFile(RELAY_PASSWORDS, entry.encode(), mode=0o600, secret=True),)
+    return [it for it in pacing.relays if it.relay.login] if pacing else []
 
 
 def _wanted(context: Context) -> bool:
-    pacing = paced(context.fleet, context.host)
-    return bool(pacing and pacing.relay and pacing.relay.login)
+    return bool(_with_login(context))
 
 
 SERVICE = Service(

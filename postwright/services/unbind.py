@@ -4,7 +4,8 @@ Runs on the host, alone, from memory (``python3 -c``): when Postfix has started,
 bound to a transport that went with its address, its provider or all of pacing would else wait until it bounces.
 
 Promise: it touches no message whose transport is there; on hold none at all while Postfix asks the agent, whose mail
-that is; and without the agent only what the agent had held, not what a person has.
+that is, nor elsewhere one whose stream only the agent knows, which moves it itself; and without the agent only what the
+agent had held, not what a person has.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ KNOWN = Path("/var/lib/postwright/lanes")  # the lanes Postfix had when this ran
 QUEUE = Path("/var/spool/postfix")
 DATABASE = Path("/var/lib/postwright-pacing/pacing.db")
 ASKED = "unix:pacing/policy.sock"
-OURS = r"gate|relay-out|v4-[0-9-]+-[a-z0-9]+|v6-[0-9a-f-]+-[a-z0-9]+"
+OURS = r"gate(?:-[a-z0-9_-]+)?|relay-out(?:-[a-z0-9_-]+)?|v4-[0-9-]+-[a-z0-9]+|v6-[0-9a-f-]+-[a-z0-9]+"
 PASSES = 120
 PAUSE = 5.0  # seconds between two passes: Postfix itself moves what is active to deferred
 _TRANSPORT = re.compile(rf"^({OURS}) +unix ", re.MULTILINE)
@@ -68,30 +69,51 @@ def of_agent(found: dict[str, str]) -> list[str]:
         known = held(DATABASE)
     except (OSError, sqlite3.Error):
         return list(found)
-    return [queue_id for queue_id, transport in found.items() if queue_id in known or transport == "gate"]
+    return [queue_id for queue_id, transport in found.items() if queue_id in known or transport.startswith("gate")]
+
+
+def not_of_agent(found: dict[str, str]) -> list[str]:
+    """Of deferred messages those of no stream that the agent knows of; none where its database cannot be read now."""
+    try:
+        known = (
+            _read(DATABASE, "SELECT queue_id FROM message WHERE stream != '' AND state != 'relayed'")
+            if found
+            else set()
+        )
+    except (OSError, sqlite3.Error):
+        return [] if DATABASE.exists() else list(found)
+    return [queue_id for queue_id in found if queue_id not in known]
 
 
 def held(database: Path) -> set[str]:
-    """The queue ids the agent has on hold, read from a copy: reading leaves files that it could not open any more."""
+    """The queue ids the agent has on hold."""
+    return _read(database, "SELECT queue_id FROM message WHERE state NOT IN ('passed', 'deferred', 'kept', 'relayed')")
+
+
+def _read(database: Path, asked: str) -> set[str]:
+    """Queue ids out of a copy: reading leaves files that the agent could not open any more."""
     with tempfile.TemporaryDirectory() as folder:
         for suffix in ("", "-wal"):
             if suffix == "" or Path(f"{database}{suffix}").exists():
                 shutil.copyfile(f"{database}{suffix}", f"{folder}/copy{suffix}")
         with closing(sqlite3.connect(f"{folder}/copy")) as copy:
-            ours = "SELECT queue_id FROM message WHERE state NOT IN ('passed', 'deferred', 'kept', 'relayed')"
-            return {queue_id for (queue_id,) in copy.execute(ours)}
+            return {queue_id for (queue_id,) in copy.execute(asked)}
 
 
 def freed(there: set[str], *, asked: bool) -> bool:
     """One pass; whether nothing was left to do."""
     moving = stranded("incoming", there) | stranded("active", there)
-    found = {"deferred": list(stranded("deferred", there)), "hold": [] if asked else of_agent(stranded("hold", there))}
+    deferred = stranded("deferred", there)
+    found = {
+        "deferred": not_of_agent(deferred) if asked else list(deferred),
+        "hold": [] if asked else of_agent(stranded("hold", there)),
+    }
     for folder, ids in found.items():
         if ids:
             print(f"{len(ids)} messages of {folder} had a lane that is no more: taken in anew")  # noqa: T201
             said("postsuper", "-r", "-", folder, given="".join(f"{it}\n" for it in ids))
             said("postkick", "public", "pickup", "W")
-    return not moving and not any(found.values())
+    return not moving and not deferred and not found["hold"]
 
 
 def freed_or_waited(there: set[str], *, asked: bool) -> bool:

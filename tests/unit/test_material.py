@@ -216,7 +216,7 @@ def relaying(tmp_path, text):
 
 
 def relay_password(project):
-    return material.host_secrets(project, project.fleet.hosts[0], PASSPHRASE, ()).relay_password
+    return material.host_secrets(project, project.fleet.hosts[0], PASSPHRASE, ()).relay_passwords["relay"]
 
 
 def test_the_relays_password_is_read_as_it_is(tmp_path):

@@ -80,7 +80,7 @@ def test_everything_that_may_be_said_is_read():
     ({"streams": [{"name": "r", "senders": [], "users": [], "when_full": "overflow", "after": 0}]},
      "streams[0].when_full: overflow needs a relay"),
     ({"streams": [{"name": "r", "senders": [], "users": [], "when_full": "never", "after": 0}]},
-     "streams[0].when_full: must be one of wait, bypass, overflow, is 'never'"),
+     "streams[0].when_full: must be one of wait, bypass, overflow, fallback, is 'never'"),
     ({"streams": [{"name": "r", "senders": [1], "users": [], "when_full": "wait", "after": -1}]},
      "streams[0].after: must be a whole number from 0 to 8640000, is -1"),
     ({"relay": "nowhere"}, "relay: must be transport:nexthop, is 'nowhere'"),

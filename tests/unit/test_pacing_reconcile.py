@@ -336,7 +336,9 @@ def test_a_warm_lanes_lost_messages_do_not_count_as_under_way_for_ever(tmp_path)
 
 
 def test_what_nobody_will_ask_for_again_is_forgotten(scene):
-    scene.world.store.execute("INSERT INTO expected VALUES(1, x'00', 'l', '', 1, '', 0, ?)", (time.time() - 86_500,))
+    scene.world.store.execute(
+        "INSERT INTO expected VALUES(1, x'00', 'l', '', 1, '', 0, ?, '')", (time.time() - 86_500,)
+    )
     scene.world.store.execute(
         "INSERT INTO message VALUES('RRRR', '', '', 1, ?, 'relayed', 0, 0, 0, '', NULL, '')", (time.time() - 3700,)
     )

@@ -14,7 +14,8 @@ from importlib import resources
 import pytest
 from support import GOLDEN, another_host, host_data, mail_fleet, mail_host, project, same_as_golden, secrets_of
 
-from postwright.lanes import GATE, UNBIND, lanes
+from postwright.gates import GATE
+from postwright.lanes import UNBIND, lanes
 from postwright.pacing import config, windows
 from postwright.services import unbind
 from postwright.services.bundle import MANIFEST, STAMPS, bundle
@@ -55,7 +56,9 @@ def paced_fleet(base, *others, addresses=ADDRESSES, name="example.com", **pacing
 
 def context_of(fleet, host="mx1", release="13"):
     found = fleet.host(host)
-    secrets = replace(secrets_of(fleet, found), relay_password="(relay's password)")
+    secrets = replace(
+        secrets_of(fleet, found), relay_passwords={"relay": "(relay's password)", "esp": "(esp's password)"}
+    )
     return Context(fleet, found, release, secrets)
 
 
@@ -245,7 +248,7 @@ def test_a_host_with_ipv6_only_still_listens_on_its_own_ipv4_and_sends_by_ipv6_a
     assert "\ninet_protocols = ipv4, ipv6\n" in found["/etc/postfix/main.cf"]
     sending = {name: it for name, it in entries(found["/etc/postfix/master.cf"]).items() if name.endswith(" smtp")}
     gone = [name for name, options in sending.items() if "-o inet_protocols=ipv6" not in options]
-    assert gone == ["gate smtp", "relay-out smtp"]
+    assert gone == ["gate smtp", "gate-receipts smtp", "gate-app smtp", "relay-out smtp"]
 
 
 def test_the_clock_of_a_lab_is_looked_at_only_where_all_domains_are_a_labs(tmp_path, read):
@@ -376,7 +379,7 @@ def test_our_transports_are_told_from_those_of_others(tmp_path):
     shown = re.sub(r"(?m)^(\S+) +(unix|inet) .*", r"\1 \2 - - y - - x", texts(made(tmp_path))["/etc/postfix/master.cf"])
     fleet = paced_fleet(tmp_path)
     expected = {it.name for it in lanes(fleet, fleet.host("mx1"))}
-    assert unbind.transports(shown + "v4-mine unix - - n - - x\n") == {"gate", "relay-out", *expected}
+    assert unbind.transports(shown + "v4-mine unix - - n - - x\n") == {"gate", "gate-receipts", "gate-app", "relay-out", *expected}
 
 
 def test_what_the_agent_holds_is_read_without_a_trace_even_after_a_crash(tmp_path):
