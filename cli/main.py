@@ -16,8 +16,7 @@ from postwright.errors import PostwrightError
 # In the order of work; each is a module of this package with a command of that name, loaded when it is called.
 SECTIONS = {
     "Describe": ("init", "check", "show"),
-    "Change": ("plan", "apply", "undo", "keys", "users", "warmup"),
-    "Change": ("plan", "apply", "undo", "rollback", "keys", "warmup"),
+    "Change": ("plan", "apply", "undo", "rollback", "keys", "users", "warmup"),
     "Prove": ("verify",),
     "Practise": ("lab",),
 }

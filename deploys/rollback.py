@@ -18,8 +18,10 @@ def rolled_back(bundle: Bundle) -> None:
     if any(file.path == CERTIFICATE for file in bundle.files):
         operations.certificate(name="look at the certificate", path=CERTIFICATE)
     for activation in host.loop(bundle.activations):
-        if activation.name == "firewall":
-            operations.filtering(name="filter packets with nftables", activation=activation)
+        if activation.tried:
+            operations.tried(name=f"try {activation.title}", activation=activation, hint="What was before stays.")
+        elif activation.name == "acme":
+            operations.certified(name="have a certificate issued", activation=activation)
         else:
             operations.running(name=f"run {activation.title}", activation=activation)
     operations.unwanted(name="remove what is no longer wanted", bundle=bundle)

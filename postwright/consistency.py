@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import (consistency_acme, consistency_dns, consistency_firewall, consistency_hardening, consistency_keys, consistency_mailboxes, consistency_pacing, consistency_streams, consistency_transport, consistency_users,)
+from postwright import (
+    consistency_acme,
+    consistency_dns,
+    consistency_firewall,
+    consistency_hardening,
+    consistency_keys,
+    consistency_mailboxes,
+    consistency_pacing,
+    consistency_streams,
+    consistency_transport,
+    consistency_users,
+)
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -123,7 +134,6 @@ _CHECKS: dict[Check, set[str]] = {
     _domains_without_zone: {"zones"},
     _domains_without_hosts: {"hosts"},
     _probe: {"logins", "probe"},
-    _postmaster_behind_us: {"postmaster", "domains"},
     **consistency_acme.CHECKS,
     **consistency_dns.CHECKS,
     **consistency_firewall.CHECKS,

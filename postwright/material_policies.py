@@ -40,7 +40,9 @@ def _own(project: Project, host: Host) -> Iterator[tuple[Domain, TlsFiles]]:
 def problems(project: Project, passphrase: Callable[[], str]) -> Iterator[str]:
     """Policy names no certificate is for, and what is wrong with the certificates that only policies have."""
     for host in project.fleet.hosts:
-        path = project.path(host.tls.certificate)
+        if host.tls_files is None:  # its certificate is issued for these names as well
+            continue
+        path = project.path(host.tls_files.certificate)
         for name in certificates.not_covered(path, policy_names(project.fleet, host)):
             yield (
                 f"{path}: is not for {name}, at which host {host.name} serves an MTA-STS policy; get one for that name too, "

@@ -13,7 +13,7 @@ from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.gates import GATE, GATE_PORT, gates
 from postwright.hosts.remote import command
-from postwright.lanes import GATE, GATE_PORT, POLICY_SOCKET, lanes, pacing_of
+from postwright.lanes import POLICY_SOCKET, lanes, pacing_of
 from postwright.mailboxes import held_elsewhere
 from postwright.model import Fleet, Host
 from postwright.pacing.plans import Limits

@@ -12,12 +12,14 @@ from typing import Any
 from postwright.hosts.plan import service_request
 from postwright.keys.signing import Held
 from postwright.services import SERVICES
-from postwright.services.bundle import Activation, Bundle, drop_in, manifest
+from postwright.services.bundle import WITHOUT_STAMP, Activation, Bundle, drop_in, manifest
 from postwright.services.opendkim import ED25519, RSA
 from postwright.services.parts import Check, HostDirectory, HostFile, Release
 
 PRIVATE = (f"{RSA.keys}/", f"{ED25519.keys}/")  # keys below them leave kept states as well when they leave the host
 UNITS = "/etc/systemd/system/"
+# Their units are ours, and write no stamp.
+_OWN_UNITS = {*WITHOUT_STAMP, *(service.name for service in SERVICES if service.tried)}
 _DROP_IN = ".d/postwright-stamp.conf"
 
 
@@ -59,12 +61,12 @@ def keep_request(bundle: Bundle) -> dict[str, Any] | None:
 
 
 def _activation_request(activation: Activation) -> dict[str, Any]:
-    return {**service_request(activation), "title": activation.title}
+    return {**service_request(activation), "title": activation.title, "tried": activation.tried}
 
 
 def _evidence(activation: Activation) -> str:
     """The file by which a host tells that we have set up this service there."""
-    return f"{UNITS}{activation.unit}" if activation.name == "firewall" else drop_in(activation)
+    return f"{UNITS}{activation.unit}" if activation.name in _OWN_UNITS else drop_in(activation)
 
 
 def restored(host: str, kept: Mapping[str, Any], release: Release) -> Bundle:
@@ -111,7 +113,17 @@ def signed_with(kept: Mapping[str, Any]) -> tuple[Held, ...]:
 
 def _activation(said: Mapping[str, Any]) -> Activation:
     stamped, reloaded = tuple(said["stamped"]), tuple(said["reloaded"])
-    return Activation(said["name"], said["title"], said["unit"], stamped, said["ready"], reloaded, said["milter"])
+    return Activation(
+        said["name"],
+        said["title"],
+        said["unit"],
+        stamped,
+        said["ready"],
+        reloaded,
+        said["milter"],
+        tried=said["tried"],
+        holds=said["holds"],
+    )
 
 
 def _retired(managed: Iterable[str], wanted: set[str], release: Release) -> Iterable[Activation]:

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field
 
 from postwright import values, values_tls
 from postwright.model.fields import DnsName, EmailAddress, HostName, HttpsUrl, Label, NotEmpty, ReportTarget, Strict
-from postwright.model.hosts import TlsFiles
 from postwright.model.pacing import DomainWarmup
+from postwright.model.tls import TlsFiles
 
 Policy = Literal["none", "quarantine", "reject"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from postwright.gates import GATE_PORT
-from postwright.lanes import GATE_PORT
 from postwright.mailboxes import PORTS
 from postwright.model import IPNetwork
 from postwright.render import template

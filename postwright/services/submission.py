@@ -23,7 +23,9 @@ def _files(context: Context) -> tuple[HostFile, ...]:
     name = "submission/dovecot-2.3.conf.j2" if context.release == "12" else "submission/dovecot.conf.j2"
     values = {"mailboxes": mailboxes.settings(context), "certificate": tls.CERTIFICATE, "key": tls.KEY}
     return (
-        HostFile("/etc/dovecot/dovecot.conf", template(name, context, passwords=PASSWORDS, previous=previous, **values)),
+        HostFile(
+            "/etc/dovecot/dovecot.conf", template(name, context, passwords=PASSWORDS, previous=previous, **values)
+        ),
         _passwords(PASSWORDS, context, hashes),
         *([_passwords(previous, context, context.secrets.previous_hashes), _summary(context)] if previous else []),
     )
