@@ -16,6 +16,13 @@ from postwright.inventory import Project
 from postwright.model import Domain, Fleet, Host
 from postwright.services import SERVICES
 
+# A check with one of these arguments runs on the hosts it is about; so do those of ``pytest_generate_tests``.
+_HOSTS: dict[str, Callable[[Fleet, Host], object]] = {
+    "acme_host": lambda fleet, host: fleet.acme_of(host),
+    "acme_mx_host": lambda fleet, host: fleet.acme_of(host) and host.open_on_25,
+    "files_host": lambda fleet, host: host.tls_files and fleet.logins and "submission" in host.roles,
+}
+
 # A check with one of these arguments runs on the domains it is about.
 _DOMAINS: dict[str, Callable[[Fleet, Domain], object]] = {
     "domain": lambda _fleet, _domain: True,
@@ -100,7 +107,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "certified" in metafunc.fixturenames:
         pairs = [(host, address) for host in fleet.hosts for address in host.addresses if fleet.certificate_authorities]
         metafunc.parametrize("certified", pairs, ids=[f"{host.name}-{address.ip}" for host, address in pairs])
+    _parametrize_hosts(metafunc, fleet)
     _parametrize_domains(metafunc, fleet)
+
+
+def _parametrize_hosts(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
+    for name, concerns in _HOSTS.items():
+        if name in metafunc.fixturenames:
+            hosts = [host for host in fleet.hosts if concerns(fleet, host)]
+            metafunc.parametrize(name, hosts, ids=[host.name for host in hosts])
 
 
 def _parametrize_domains(metafunc: pytest.Metafunc, fleet: Fleet) -> None:

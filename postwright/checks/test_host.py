@@ -14,6 +14,7 @@ from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.model import Fleet, Host
+from postwright.services.acme import PORT, TIMER
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.pacing import UNIT
 from postwright.services.parts import Release, Service
@@ -33,6 +34,9 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
         return
     if service.name == "pacing" and not fleet.paces(host):
         assert not on(host).service(UNIT).is_running, f"{UNIT} is running, though nothing is paced here"
+        return
+    if service.name == "acme" and fleet.acme_of(host) is None:
+        assert not on(host).service(TIMER).is_running, f"{TIMER} is running, though its certificate is the operator's"
         return
     release: Release = "12" if on(host).system_info.release.startswith("12") else "13"
     unit = service.unit(release) if service.unit else ""
@@ -66,6 +70,8 @@ def test_only_expected_ports_listen(mail_host: Host, fleet: Fleet, on: On) -> No
         expected |= {25}
     if "submission" in mail_host.roles and fleet.logins:
         expected |= {465, 587}
+    if (acme := fleet.acme_of(mail_host)) and acme.challenge == "http-01":
+        expected |= {PORT}
     if fleet.pacing and fleet.pacing.metrics:
         expected |= {fleet.pacing.metrics.port}
     rows = on(mail_host).run("ss -Hltn").stdout.splitlines()
