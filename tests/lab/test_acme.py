@@ -212,10 +212,10 @@ def test_an_authority_that_has_forgotten_the_host_is_told_its_name_again(acme):
 def test_a_name_that_cannot_be_proven_stops_the_apply_and_leaves_what_is_there(acme):
     before = on_disk(acme)
     wanting = acme.changed("wanting", ONE_MORE_NAME)
-    closed = (
-        "table inet closed { chain in { type filter hook input priority -10; tcp dport 80 reject with tcp reset; } }"
+    acme.on_host(
+        "nft add table inet closed && nft 'add chain inet closed in { type filter hook input priority -10; }' "
+        "&& nft add rule inet closed in tcp dport 80 reject with tcp reset"
     )
-    acme.on_host(f"nft '{closed}'")
 
     done = wanting.run("apply", "--yes", "--no-verify", check=False)
     acme.on_host("nft delete table inet closed")
