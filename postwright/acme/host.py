@@ -28,7 +28,7 @@ STATE = Path("/var/lib/postwright/acme")
 LOCK = Path("/run/postwright/converge.lock")  # files are put in place under it
 LONGEST = 300  # seconds lego may take for all names
 _NOISE = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (\[INFO\].*\n?)?", re.MULTILINE)
-_FAILURE = "Could not "
+_FAILURE = re.compile(r"^[\d/]+ [\d:]+ Could not ", re.MULTILINE)
 _SUBJECT = re.compile(r"DNS:([^,\s]+)")
 
 
@@ -169,8 +169,8 @@ def lego(settings: dict[str, Any], directory: str, request: Path) -> str:
 
 def said(output: str) -> str:
     """Lego's complaint in one line, without the progress before it."""
-    begun = output.find(_FAILURE)  # a new account is told of at length, also on the way to a failure
-    lines = (_NOISE.sub("", line).strip() for line in output[max(begun, 0) :].splitlines())
+    begun = _FAILURE.search(output)  # a new account is told of at length, also on the way to a failure
+    lines = (_NOISE.sub("", line).strip() for line in output[begun.start() if begun else 0 :].splitlines())
     return " ".join(line for line in lines if line) or "lego failed without a word"
 
 

@@ -172,6 +172,7 @@ def test_of_what_lego_prints_the_complaint_is_left():
     output = (
         "2026/11/22 16:24:20 No key found for account ops@example.net. Generating a P256 key.\n"
         "!!!! HEADS UP !!!!\nYour account credentials have been saved\n"
+        "2026/11/22 16:24:21 [INFO] [mx1.example.com] acme: Could not find solver for: tls-alpn-01\n"
         "2026/11/22 16:24:21 [INFO] [mx1.example.com] acme: Trying to solve HTTP-01\n"
         "2026/11/22 16:24:27 Could not obtain certificates:\n"
         "\terror: one or more domains had a problem:\n"
