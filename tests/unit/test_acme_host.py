@@ -133,7 +133,26 @@ def test_what_is_installed_is_there_whole_with_its_key_private(there):
 def test_the_very_same_certificate_makes_nobody_reload(there):
     there["reload"] = ["no-such-unit.service"]
 
-    assert keeper.install(there, served(there)) == "it is the one that was there"
+    assert keeper.install(there, served(there)) == "nobody had to be reloaded"
+
+
+def test_a_run_cut_off_before_the_reload_is_completed_by_the_next(there, monkeypatch):
+    reloaded = []
+
+    def cut_off(unit):
+        raise KeyboardInterrupt(unit)
+
+    there["reload"] = ["postfix.service"]
+    chain, key = certificate(*NAMES)
+    write_private(Path(there["own_key"]), key)
+    monkeypatch.setattr(keeper, "_reload", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        keeper.install(there, chain.encode())
+    monkeypatch.setattr(keeper, "_reload", lambda unit: reloaded.append(unit) or True)
+
+    assert "nothing to do" in keeper.renew(there)
+    assert "nothing to do" in keeper.renew(there)
+    assert reloaded == ["postfix.service"]
 
 
 def test_a_certificate_that_is_the_operators_again_is_not_overwritten(there):
