@@ -331,8 +331,8 @@ mail = (
             #     "contact": "ops@example.net",  # for the account
             #     "directory": "https://acme-v02.api.letsencrypt.org/directory",
             #     "staging": "https://acme-staging-v02.api.letsencrypt.org/directory",  # tried first; None: not
-            #     "challenge": "dns-01",  # "http-01", the default, needs port 80 from everywhere and no provider
-            #     "provider": "acme",  # one of kind rfc2136; its secret goes to the hosts: let it do _acme-challenge only
+            #     "challenge": "http-01",  # needs port 80 from everywhere; "dns-01" does not, but needs a provider
+            #     "provider": None,  # one of kind rfc2136; its secret goes to the hosts: let it do _acme-challenge only
             #     "renew_before": "30d",
             #     "authority": None,  # a PEM file: the CA of a private ACME server
             # },

@@ -94,7 +94,7 @@ def make_plan(project: Project, phase: Phase, terms: Terms) -> FleetPlan:
     found = dns_plan(project, terms, phase, keys.then)
     phase("reading hosts")
     hosts = {host.name: holdings(project.fleet, host, keys.then) for host in project.fleet.hosts}
-    noted = replace(found, notes=(*found.notes, *keys.notes))
+    noted = replace(found, notes=(*found.notes, *keys.notes, *material.notes_on_keys(project)))
     plans = tuple(runner.plan(project, hosts, terms.of_hosts))
     dangers = (
         *strangers.dangers(project, plans),

@@ -21,12 +21,12 @@ def problems(certificate: Path, key: Path, name: str, passphrase: Callable[[], s
     """All that is wrong with the pair for a host of that name; ``passphrase`` is called for an encrypted key only."""
     try:
         own = first_of(certificate)
-        names = _names(own)
+        names = names_of(own)
     except (ValueError, OSError) as error:
         yield f"{certificate}: not a PEM certificate ({error}); put the full chain there, the host's own first"
     else:
         yield from _validity(certificate, own)
-        if not any(_matches(pattern, name) for pattern in names):
+        if not any(matches(pattern, name) for pattern in names):
             yield f"{certificate}: is for {', '.join(names) or 'no name'}, not for {name}; get one for that name"
         yield from _pair(own, key, passphrase)
     yield from readable_by_others(key)
@@ -96,7 +96,8 @@ def _pair(certificate: x509.Certificate, key: Path, passphrase: Callable[[], str
         yield f"{key}: not the key of its certificate; the two must belong together, put the right one there"
 
 
-def _names(certificate: x509.Certificate) -> list[str]:
+def names_of(certificate: x509.Certificate) -> list[str]:
+    """The DNS names it is for."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
@@ -104,6 +105,6 @@ def _names(certificate: x509.Certificate) -> list[str]:
     return extension.value.get_values_for_type(x509.DNSName)
 
 
-def _matches(pattern: str, name: str) -> bool:
-    """RFC 6125 §6.4.3: a wildcard stands for one whole leftmost label."""
+def matches(pattern: str, name: str) -> bool:
+    """Whether a name of a certificate covers a name. RFC 6125 §6.4.3: a wildcard stands for one whole leftmost label."""
     return pattern.lower() == name or (pattern.startswith("*.") and pattern[2:].lower() == name.partition(".")[2])

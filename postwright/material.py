@@ -60,6 +60,12 @@ def hosts_without_key(project: Project) -> list[Host]:
     return [it for it in project.fleet.hosts if it.tls_files is None and not tls.is_made(directory, it.name)]
 
 
+def notes_on_keys(project: Project) -> list[str]:
+    """What to know of a plan that speaks of keys which are yet to be made."""
+    hosts = hosts_without_key(project)
+    return [f"host {it.name}: the apply makes its TLS key; zeros stand for its digest (TLSA)" for it in hosts]
+
+
 def make_tls_keys(project: Project) -> None:
     """Make them."""
     for host in hosts_without_key(project):

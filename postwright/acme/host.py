@@ -28,6 +28,7 @@ STATE = Path("/var/lib/postwright/acme")
 LOCK = Path("/run/postwright/converge.lock")  # files are put in place under it
 LONGEST = 300  # seconds lego may take for all names
 _NOISE = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (\[INFO\].*\n?)?", re.MULTILINE)
+_FAILURE = re.compile(r"^[\d/]+ [\d:]+ Could not ", re.MULTILINE)
 _SUBJECT = re.compile(r"DNS:([^,\s]+)")
 
 
@@ -113,7 +114,8 @@ def renew(settings: dict[str, Any], *, force: bool = False) -> str:
     if not reason and found and not force:
         until = found.end - window(found.begin, found.end, settings["renew_before"])
         if time.time() < until:
-            return f"nothing to do: valid until {_day(found.end)}, renewed from {_day(until)} on"
+            # A run that was cut off may have put a certificate in place that nobody has read.
+            return f"nothing to do: valid until {_day(found.end)}, renewed from {_day(until)} on; {read_anew(settings)}"
     if reason and settings["staging"]:
         obtained(settings, settings["staging"])
     chain = obtained(settings, settings["directory"])
@@ -168,7 +170,8 @@ def lego(settings: dict[str, Any], directory: str, request: Path) -> str:
 
 def said(output: str) -> str:
     """Lego's complaint in one line, without the progress before it."""
-    lines = (_NOISE.sub("", line).strip() for line in output.splitlines())
+    begun = _FAILURE.search(output)  # a new account is told of at length, also on the way to a failure
+    lines = (_NOISE.sub("", line).strip() for line in output[begun.start() if begun else 0 :].splitlines())
     return " ".join(line for line in lines if line) or "lego failed without a word"
 
 
@@ -178,12 +181,24 @@ def install(settings: dict[str, Any], chain: bytes) -> str:
     with _locked():
         if str(target) in (ETC / "files").read_text().splitlines():
             return "not installed: the certificate is one of the operator's files now"
-        own = Path(settings["own_key"]).read_bytes()
-        changed = [_replaced(key, own, 0o600), _replaced(target, chain, 0o644)]
+        wanted = {key: (Path(settings["own_key"]).read_bytes(), 0o600), target: (chain, 0o644)}
+        differing = {path: it for path, it in wanted.items() if not path.exists() or path.read_bytes() != it[0]}
+        if differing:
+            (STATE / "unread").touch()
+        for path, (content, mode) in differing.items():
+            _write(path, content, mode)
         (STATE / "directory").write_text(f"{settings['directory']}\n")
-    if not any(changed):
-        return "it is the one that was there"
-    return f"reloaded: {', '.join(filter(_reload, settings['reload'])) or 'nothing runs'}"
+    return read_anew(settings)
+
+
+def read_anew(settings: dict[str, Any]) -> str:
+    """Reload those who read the certificate, if there is one they were not told of yet; in words, what was done."""
+    unread = STATE / "unread"
+    if not unread.exists():
+        return "nobody had to be reloaded"
+    reloaded = list(filter(_reload, settings["reload"]))
+    unread.unlink()
+    return f"reloaded: {', '.join(reloaded) or 'nothing runs'}"
 
 
 @contextlib.contextmanager
@@ -194,10 +209,8 @@ def _locked() -> Iterator[None]:
         yield
 
 
-def _replaced(path: Path, content: bytes, mode: int) -> bool:
-    """Write by rename what differs; whether it did."""
-    if path.exists() and path.read_bytes() == content:
-        return False
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Replace by rename; closed to others until it is complete."""
     temporary = path.with_name(f".postwright-new-{path.name}")
     temporary.unlink(missing_ok=True)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -206,7 +219,6 @@ def _replaced(path: Path, content: bytes, mode: int) -> bool:
         os.fchmod(handle, mode)
         os.fsync(handle)
     temporary.rename(path)
-    return True
 
 
 def _reload(unit: str) -> bool:

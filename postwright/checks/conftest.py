@@ -19,6 +19,13 @@ from postwright.services import SERVICES, bans, fail2ban
 from postwright.services.parts import Context, HostSecrets
 from postwright.services.postfix import DRAINED
 
+# A check with one of these arguments runs on the hosts it is about; so do those of ``pytest_generate_tests``.
+_HOSTS: dict[str, Callable[[Fleet, Host], object]] = {
+    "acme_host": lambda fleet, host: fleet.acme_of(host),
+    "acme_mx_host": lambda fleet, host: fleet.acme_of(host) and host.open_on_25,
+    "files_host": lambda fleet, host: host.tls_files and fleet.logins and "submission" in host.roles,
+}
+
 # A check with one of these arguments runs on the domains it is about.
 _DOMAINS: dict[str, Callable[[Fleet, Domain], object]] = {
     "domain": lambda _fleet, _domain: True,
@@ -124,6 +131,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         pairs = [(host, address) for host in fleet.hosts for address in host.addresses if fleet.certificate_authorities]
         metafunc.parametrize("certified", pairs, ids=[f"{host.name}-{address.ip}" for host, address in pairs])
     _parametrize_guarded(metafunc, fleet)
+    _parametrize_hosts(metafunc, fleet)
     _parametrize_domains(metafunc, fleet)
 
 
@@ -137,6 +145,13 @@ def _parametrize_guarded(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
     }
     for name, hosts in having.items():
         if name in metafunc.fixturenames:
+            metafunc.parametrize(name, hosts, ids=[host.name for host in hosts])
+
+
+def _parametrize_hosts(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
+    for name, concerns in _HOSTS.items():
+        if name in metafunc.fixturenames:
+            hosts = [host for host in fleet.hosts if concerns(fleet, host)]
             metafunc.parametrize(name, hosts, ids=[host.name for host in hosts])
 
 

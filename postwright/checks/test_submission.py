@@ -28,9 +28,9 @@ def test_certificate_is_trusted_on_587(submission_host: Host, trust: ssl.SSLCont
         assert client.ehlo()[0] == 250
 
 
-def test_certificate_lasts(submission_host: Host, trust: ssl.SSLContext) -> None:
+def test_certificate_lasts(files_host: Host, trust: ssl.SSLContext) -> None:
     """The certificate is valid for 14 more days."""
-    with smtp.submission(submission_host, trust) as client:
+    with smtp.submission(files_host, trust) as client:
         certificate = client.sock.getpeercert()  # type: ignore[union-attr]
     end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
 

@@ -121,12 +121,13 @@ def firewall_state(_service: dict[str, Any]) -> dict[str, bool]:
 
 def acme_state(_service: dict[str, Any]) -> dict[str, bool]:
     """The same; current is a timer systemd has read, and a certificate that serves the host."""
-    timer, unit = unit_state("postwright-acme.timer"), unit_state("postwright-acme.service")
-    read = all(it.get("NeedDaemonReload") != "yes" for it in (timer, unit))
+    program = ETC / "acme/acme.py"
+    timer, unit = unit_state("postwright-acme.timer"), unit_state("postwright-acme.service") if program.exists() else {}
+    read = program.exists() and all(it.get("NeedDaemonReload") != "yes" for it in (timer, unit))
     return {
         "active": timer.get("ActiveState") == "active",
         "enabled": timer.get("UnitFileState") == "enabled",
-        "current": read and run("python3", "-B", str(ETC / "acme/acme.py"), "state").returncode == 0,
+        "current": read and run("python3", "-B", str(program), "state").returncode == 0,
         "loaded": True,
         "wanted_here": True,
     }
