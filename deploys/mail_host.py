@@ -10,6 +10,7 @@ from pyinfra.api import deploy
 
 from postwright.deploys.base import base
 from postwright.deploys.firewall import firewall
+from postwright.deploys.limits import limits
 from postwright.deploys.opendkim import opendkim, opendkim_ed25519
 from postwright.deploys.pacing import pacing
 from postwright.deploys.postfix import postfix
@@ -36,6 +37,8 @@ def mail_host(bundle: Bundle) -> None:
         opendkim_ed25519(activation=units["opendkim-ed25519"])
     if "submission" in units:
         submission(activation=units["submission"])
+    if "limits" in units:
+        limits(activation=units["limits"])
     if "pacing" in units:
         pacing(activation=units["pacing"])
     postfix(activation=units["postfix"])

@@ -14,6 +14,7 @@ from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.model import Fleet, Host
+from postwright.services import limits
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.pacing import UNIT
 from postwright.services.parts import Release, Service
@@ -30,6 +31,9 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
         return
     if service.name == "submission" and (not fleet.logins or "submission" not in host.roles):
         assert not on(host).socket("tcp://587").is_listening, "587 listens, though nobody may log in"
+        return
+    if service.name == "limits" and not limits.wanted_on(fleet, host):
+        assert not on(host).service(limits.UNIT).is_running, f"{limits.UNIT} is running, though nobody has a limit"
         return
     if service.name == "pacing" and not fleet.paces(host):
         assert not on(host).service(UNIT).is_running, f"{UNIT} is running, though nothing is paced here"

@@ -5,7 +5,7 @@ Pure: nothing here runs anything. ``deploys/`` brings these values to a host in 
 
 from __future__ import annotations
 
-from postwright.services import base, firewall, opendkim, pacing, postfix, relay, resolver, submission, tls
+from postwright.services import base, firewall, limits, opendkim, pacing, postfix, relay, resolver, submission, tls
 from postwright.services.parts import Context, HostDirectory, HostFile, Service
 
 __all__ = ["SERVICES", "Context", "HostDirectory", "HostFile", "Service"]
@@ -20,6 +20,7 @@ SERVICES: tuple[Service, ...] = (
     opendkim.SERVICE,
     opendkim.ED25519_SERVICE,
     submission.SERVICE,
+    limits.SERVICE,
     pacing.SERVICE,
     relay.SERVICE,
     postfix.SERVICE,

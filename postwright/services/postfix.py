@@ -5,7 +5,7 @@ from __future__ import annotations
 from postwright.lanes import UNBIND, paced
 from postwright.model import Domain
 from postwright.render import template
-from postwright.services import opendkim, submission, tls
+from postwright.services import limits, opendkim, submission, tls
 from postwright.services.parts import Check, Context, HostFile, Release, Service, TakenUp
 
 ETC = "/etc/postfix"
@@ -24,6 +24,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "proof_port": PROOF_PORT,
         "milters": opendkim.milters(context),
         "pacing": paced(context.fleet, context.host),
+        "limits": limits.when_down(context.fleet) if limits.wanted(context) else "",
     }
     names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
     made = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from postwright.model import Login
+from postwright.model import Fleet, Host, Login
 from postwright.render import template
 from postwright.services.parts import Check, Context, HostFile, Service
 
@@ -60,9 +60,13 @@ def _scheme(password_hash: str) -> str:
     return password_hash if password_hash.startswith("{") else "{CRYPT}" + password_hash
 
 
-def wanted(context: Context) -> bool:
+def wanted_on(fleet: Fleet, host: Host) -> bool:
     """Only where somebody may log in."""
-    return "submission" in context.host.roles and bool(context.fleet.logins)
+    return "submission" in host.roles and bool(fleet.logins)
+
+
+def wanted(context: Context) -> bool:
+    return wanted_on(context.fleet, context.host)
 
 
 SERVICE = Service(
