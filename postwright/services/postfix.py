@@ -5,7 +5,7 @@ from __future__ import annotations
 from postwright.lanes import UNBIND, paced
 from postwright.model import Domain
 from postwright.render import template
-from postwright.services import limits, opendkim, submission, tls
+from postwright.services import certified, limits, opendkim, submission, tls
 from postwright.services.parts import Check, Context, HostFile, Release, Service, TakenUp
 
 ETC = "/etc/postfix"
@@ -14,12 +14,16 @@ PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing w
 
 def _files(context: Context) -> tuple[HostFile, ...]:
     inbound = _inbound(context)
+    allowed = senders(context)
+    clients = certified.certified(context, allowed) if submission.wanted(context) else ()
     values = {
         "alias_domains": _alias_domains(context),
         "submission": submission.wanted(context),
         "certificate": tls.CERTIFICATE,
         "key": tls.KEY,
-        "senders": senders(context),
+        "senders": allowed,
+        "certified": clients,
+        "certificates": certified.TABLE,
         "aliases": aliases(context, inbound),
         "proof_port": PROOF_PORT,
         "milters": opendkim.milters(context),
@@ -31,7 +35,8 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values), taken_up=_taken_up(context, name))
         for name in names
     )
-    return (*made, *_paced_unit(context))
+    tables = (HostFile(path, text, taken_up=_taken_up(context, "senders")) for path, text in certified.tables(clients))
+    return (*made, *tables, *_paced_unit(context))
 
 
 def _taken_up(context: Context, name: str) -> TakenUp:
