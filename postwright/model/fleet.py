@@ -98,6 +98,7 @@ class Fleet(Strict):
     comments. ``certificate_authorities``: who may issue for the hosts' names (CAA). ``tlsa``: publish the certificates of
     hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send. ``users``: a file of
     more logins, kept by `postwright users`; ``logins`` has both, those of the inventory first.
+    ``from_header``: what of a submitted message's From must be its login's.
     """
 
     hosts: tuple[Host, ...]
@@ -110,6 +111,7 @@ class Fleet(Strict):
     logins: tuple[Login, ...] = ()
     users: LocalPath | None = None
     user_limits: UserLimits = UserLimits()
+    from_header: Literal["domain", "address", "any"] = "domain"
     resolver: Resolver = Resolver()
     firewall: Firewall = Firewall()
     policies: Policies = Policies()

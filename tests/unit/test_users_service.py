@@ -109,3 +109,21 @@ def test_the_certificate_of_a_suspended_user_counts_no_more(tmp_path):
 
 def test_without_certificates_no_client_is_asked_for_one(tmp_path):
     assert "ccert" not in text(with_users(tmp_path), "/etc/postfix/master.cf")
+
+
+def test_a_from_header_is_looked_at_by_the_first_signer_wherever_somebody_may_log_in(tmp_path):
+    made = context(tmp_path)
+    free = replace(made, fleet=made.fleet.model_copy(update={"from_header": "any"}))
+
+    assert "FinalPolicyScript       /etc/postwright/from.lua\n" in text(made, "/etc/opendkim.conf")
+    assert "/etc/postwright/from.lua" not in files(free)
+    assert "FinalPolicyScript" not in text(free, "/etc/opendkim.conf")
+    assert "/etc/postwright/from.lua" not in files(context(tmp_path, host="mx2"))
+
+
+def test_mail_of_a_client_with_a_certificate_is_signed_though_nobody_logged_in(tmp_path):
+    """OpenDKIM signs for who logged in and for the host's own networks; else such mail would leave unsigned."""
+    assert "MTA                     ORIGINATING\n" in text(
+        with_users(tmp_path, certificates=(FINGERPRINT,)), "/etc/opendkim.conf"
+    )
+    assert "ORIGINATING" not in text(with_users(tmp_path), "/etc/opendkim.conf")
