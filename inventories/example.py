@@ -206,6 +206,8 @@ mail = (
             #     "recipients_per_day": 10000,
             #     "failure": "pass",
             # },
+            # What of a message's From header must be the login's own: its "domain", the whole "address", or nothing ("any").
+            # "from_header": "domain",
             # In a login:
             #   "limits": {"messages_per_hour": 100}, ...
             #   "networks": ["192.0.2.0/24"], the only ones it may log in from

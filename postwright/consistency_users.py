@@ -48,8 +48,15 @@ def _shared_certificates(fleet: Fleet) -> Iterator[str]:
                 )
 
 
+def _suspended_probe(fleet: Fleet) -> Iterator[str]:
+    login = next((it for it in fleet.logins if fleet.probe and it.login == fleet.probe.login), None)
+    if login and login.state == "suspended":
+        yield f"mail_fleet.probe.login: {login.login} is suspended, so `verify` could not submit; name another login"
+
+
 CHECKS: dict[Callable[[Fleet], Iterator[str]], set[str]] = {
     _repeated: set(),
     _foreign_senders: {"domains"},
     _shared_certificates: set(),
+    _suspended_probe: {"logins", "probe"},
 }

@@ -187,7 +187,7 @@ def _items(name: str, entries: list[Any] | tuple[Any, ...], found: _Found) -> It
         label = f" ({title:.80})" if isinstance(title, str) and title.isprintable() else ""
         item = _valid(_ITEMS[name], entry, f"mail_fleet.{name}[{position}]{label}", name, found)
         if item is not None:
-            yield item
+            yield item.as_login if isinstance(item, InventoryLogin) else item
 
 
 def _valid(

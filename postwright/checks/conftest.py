@@ -15,7 +15,7 @@ from postwright.checks.context import Told, told
 from postwright.dns.kinds import dmarc, senders
 from postwright.inventory import Project
 from postwright.model import Domain, Fleet, Host
-from postwright.services import SERVICES, bans, fail2ban
+from postwright.services import SERVICES, bans, fail2ban, limits
 from postwright.services.parts import Context, HostSecrets
 from postwright.services.postfix import DRAINED
 
@@ -115,6 +115,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "submission_host" in metafunc.fixturenames:
         hosts = [host for host in fleet.hosts if "submission" in host.roles and fleet.logins]
         metafunc.parametrize("submission_host", hosts, ids=[host.name for host in hosts])
+    _parametrize_submission(metafunc, fleet)
     if "mx_host" in metafunc.fixturenames:
         hosts = [host for host in fleet.hosts if host.open_on_25]
         metafunc.parametrize("mx_host", hosts, ids=[host.name for host in hosts])
@@ -153,6 +154,26 @@ def _parametrize_hosts(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
         if name in metafunc.fixturenames:
             hosts = [host for host in fleet.hosts if concerns(fleet, host)]
             metafunc.parametrize(name, hosts, ids=[host.name for host in hosts])
+            metafunc.parametrize(name, hosts, ids=[host.name for host in hosts])
+
+
+def _parametrize_submission(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
+    """``limited_host``: where logins are counted; ``foreign_from``: a domain that the probe's login may not put into From."""
+    if "limited_host" in metafunc.fixturenames:
+        hosts = [host for host in fleet.hosts if limits.wanted_on(fleet, host)]
+        metafunc.parametrize("limited_host", hosts, ids=[host.name for host in hosts])
+    if "foreign_from" in metafunc.fixturenames:
+        pairs = [(host, name) for host in fleet.hosts for name in _foreign(fleet, host)[:1]]
+        metafunc.parametrize("foreign_from", pairs, ids=[host.name for host, _ in pairs])
+
+
+def _foreign(fleet: Fleet, host: Host) -> list[str]:
+    """The domains a host signs for and the probe's login has no sender of."""
+    login = next((it for it in fleet.logins if fleet.probe and it.login == fleet.probe.login), None)
+    if login is None or "submission" not in host.roles or fleet.from_header == "any":
+        return []
+    own = {sender.partition("@")[2] for sender in login.senders}
+    return [domain.name for domain in fleet.domains_of(host) if not domain.delegated and domain.name not in own]
 
 
 def _parametrize_domains(metafunc: pytest.Metafunc, fleet: Fleet) -> None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import testinfra.host
 
 from postwright import secret
 from postwright.checks import smtp
+from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.inventory import Project
 from postwright.model import Host
+from postwright.model.fleet import Probe
+from postwright.services import limits
 
 
 def test_certificate_is_trusted_on_465(submission_host: Host, trust: ssl.SSLContext) -> None:
@@ -61,6 +67,15 @@ def test_no_login_in_clear(submission_host: Host) -> None:
         assert not client.has_extn("auth"), f"it offers AUTH{client.esmtp_features['auth']}"
 
 
+def test_login_before_tls_is_refused(submission_host: Host) -> None:
+    """587 takes no login before TLS, whoever tries."""
+    with smtp.connected(submission_host, smtplib.SMTP, 587) as client:
+        client.ehlo()
+        code, said = client.docmd("AUTH", "PLAIN AG5vYm9keQBub3RoaW5n")
+
+    assert code >= 500, f"it goes on: {code} {said.decode(errors='replace')}"
+
+
 def test_no_login_on_25(mx_host: Host) -> None:
     """25 offers no AUTH at all."""
     with smtp.connected(mx_host, smtplib.SMTP, 25) as client:
@@ -87,15 +102,36 @@ def test_no_open_relay(mx_host: Host) -> None:
 
 def test_login_cannot_use_foreign_sender(submission_host: Host, trust: ssl.SSLContext, project: Project) -> None:
     """A login cannot send as somebody it was not given."""
-    probe = project.fleet.probe
-    if probe is None:
-        msg = "no mail_fleet.probe in the inventory, so no login to try with"
-        raise UnknownError(msg)
-    password = secret.read(probe.password, project.base, "mail_fleet.probe.password")
-    with smtp.submission(submission_host, trust) as client:
-        client.login(probe.login, password)
+    with _logged_in(submission_host, trust, project) as client:
         client.mail("ceo@not-ours.example")
-        _assert_refused(client.rcpt(probe.recipient))
+        _assert_refused(client.rcpt(_probe(project).recipient))
+
+
+def test_login_cannot_use_foreign_from(foreign_from: tuple[Host, str], trust: ssl.SSLContext, project: Project) -> None:
+    """A login cannot have a message signed for a domain of the fleet that is not its own."""
+    host, domain = foreign_from
+    probe = _probe(project)
+    with _logged_in(host, trust, project) as client:
+        client.mail(probe.sender)
+        client.rcpt(probe.recipient)
+        try:
+            code, said = client.data(f"From: postmaster@{domain}\r\nSubject: this must be refused\r\n\r\n")
+        except smtplib.SMTPDataError as error:
+            code, said = error.smtp_code, error.smtp_error  # type: ignore[assignment]
+    if 400 <= code < 500:
+        raise UnknownError(f"host {host.name}: it wants us to come again: {code} {said.decode(errors='replace')}")
+
+    assert code >= 500, f"it took a message from {domain}: {code} {said.decode(errors='replace')}"
+
+
+def test_logins_are_counted(limited_host: Host, on: Callable[[Host], testinfra.host.Host]) -> None:
+    """What logins send is counted: the service that knows the limits answers Postfix."""
+    question = "request=smtpd_access_policy\nprotocol_state=DATA\nrecipient_count=1\n\n"
+    code = f"import socket; s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect({limits.SOCKET!r}); s.sendall({question.encode()!r}); print(s.recv(200))"
+    answer = on(limited_host).run("python3 -c %s", code)
+
+    assert answer.rc == 0, f"no answer: {last_line(answer.stderr)}"
+    assert "action=DUNNO" in answer.stdout, f"it answers {answer.stdout.strip()}"
 
 
 def test_greeting_is_the_host_name(mx_host: Host) -> None:
@@ -124,3 +160,19 @@ def test_wrong_password_is_refused(submission_host: Host, trust: ssl.SSLContext,
 def _assert_refused(answer: tuple[int, bytes]) -> None:
     code, said = answer
     assert code >= 500, f"the recipient was not refused: {code} {said.decode(errors='replace')}"
+
+
+def _probe(project: Project) -> Probe:
+    if project.fleet.probe is None:
+        raise UnknownError("no mail_fleet.probe in the inventory, so no login to try with")
+    return project.fleet.probe
+
+
+@contextmanager
+def _logged_in(host: Host, trust: ssl.SSLContext, project: Project) -> Iterator[smtplib.SMTP]:
+    """A client on 587 with the probe's login."""
+    probe = _probe(project)
+    password = secret.read(probe.password, project.base, "mail_fleet.probe.password")
+    with smtp.submission(host, trust) as client:
+        client.login(probe.login, password)
+        yield client

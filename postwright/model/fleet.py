@@ -94,7 +94,7 @@ class Fleet(Strict):
     both, those of the inventory first. ``mailboxes``: address → what is kept for it. ``bounces``: who gets what comes back
     to return paths; None: the postmaster. ``fail2ban``: bans of those who guess passwords, where anybody may try; None: no
     bans. ``hardening``: how hosts are locked down. ``rollout``: how changes reach the hosts. ``outbound_tls``: how mail is
-    protected on its way out.
+    protected on its way out. ``from_header``: what of a submitted message's From must be its login's.
     """
 
     hosts: tuple[Host, ...]
@@ -109,6 +109,7 @@ class Fleet(Strict):
     logins: tuple[Login, ...] = ()
     users: LocalPath | None = None
     user_limits: UserLimits = UserLimits()
+    from_header: Literal["domain", "address", "any"] = "domain"
     resolver: Resolver = Resolver()
     firewall: Firewall = Firewall()
     fail2ban: Fail2banOrOff = Fail2ban()

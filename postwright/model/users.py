@@ -60,6 +60,11 @@ class Login(Strict):
     certificates: tuple[Fingerprint, ...] = ()
     state: State = "active"
 
+    @property
+    def as_login(self) -> Login:
+        """What it is to the fleet, wherever it was read."""
+        return Login(**{name: getattr(self, name) for name in Login.model_fields})
+
 
 class InventoryLogin(Login):
     """One that the inventory itself describes: it needs the file with its hash."""

@@ -18,9 +18,11 @@ from functools import partial
 
 from postwright.keys.key import Algorithm
 from postwright.render import template
+from postwright.services import submission
 from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service, SigningKey, TakenUp, always
 
 KEYS = "/etc/postwright/dkim"
+FROM_POLICY = "/etc/postwright/from.lua"
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,29 @@ def _files(signer: Signer, context: Context) -> tuple[HostFile, ...]:
     pems = {key_path(signer, key): key for key in [*signer.of(context.secrets.kept_keys), *keys]}
     return (
         *(_owned(path, key.pem, "use", secret=True) for path, key in sorted(pems.items())),
-        HostFile(signer.configuration, template("opendkim/opendkim.conf.j2", context, signer=signer)),
+        _configuration(signer, context),
+        *_policy(signer, context),
         *_unit_files(signer, context),
         *(_owned(f"{signer.keys}/{name}", text, "reload") for name, text in _tables(signer, context, keys).items()),
     )
+
+
+def _configuration(signer: Signer, context: Context) -> HostFile:
+    policy = FROM_POLICY if _has_policy(signer, context) else ""
+    certificates = submission.wanted(context) and any(it.certificates for it in context.fleet.logins)
+    values = {"signer": signer, "policy": policy, "certificates": certificates}
+    return HostFile(signer.configuration, template("opendkim/opendkim.conf.j2", context, **values))
+
+
+def _has_policy(signer: Signer, context: Context) -> bool:
+    """The first signer refuses what is not to be signed at all; the second is asked after it."""
+    return signer is RSA and submission.wanted(context) and context.fleet.from_header != "any"
+
+
+def _policy(signer: Signer, context: Context) -> tuple[HostFile, ...]:
+    if not _has_policy(signer, context):
+        return ()
+    return (HostFile(FROM_POLICY, template("opendkim/from.lua.j2", context, senders=submission.SENDERS)),)
 
 
 def _owned(path: str, content: bytes, taken_up: TakenUp, *, secret: bool = False) -> HostFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postwright.lanes import UNBIND, paced
 from postwright.render import template
-from postwright.services import limits, mailbox_tables, opendkim, submission, tls
+from postwright.services import certified, limits, mailbox_tables, opendkim, submission, tls
 from postwright.services.addresses import alias_domains, aliases
 from postwright.services.outbound import outbound
 from postwright.services.parts import Check, Context, HostFile, Release, Service, TakenUp
@@ -16,14 +16,18 @@ PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing w
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
+    allowed = senders(context)
+    clients = certified.certified(context, allowed) if submission.wanted(context) else ()
     values = {
         "alias_domains": alias_domains(context),
         "mailboxes": mailbox_tables.settings(context),
         "submission": submission.wanted(context),
         "certificate": tls.CERTIFICATE,
         "key": tls.KEY,
-        "senders": senders(context),
         "aliases": aliases(context),
+        "senders": allowed,
+        "certified": clients,
+        "certificates": certified.TABLE,
         "proof_port": PROOF_PORT,
         "milters": opendkim.milters(context),
         "pacing": paced(context.fleet, context.host),
@@ -37,7 +41,15 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values), taken_up=_taken_up(context, name))
         for name in names
     )
-    return (*_drained(context), *made, *mailbox_tables.files(context), *_stream_headers(context), *_paced_unit(context))
+    tables = (HostFile(path, text, taken_up=_taken_up(context, "senders")) for path, text in certified.tables(clients))
+    return (
+        *_drained(context),
+        *made,
+        *tables,
+        *mailbox_tables.files(context),
+        *_stream_headers(context),
+        *_paced_unit(context),
+    )
 
 
 def _taken_up(context: Context, name: str) -> TakenUp:

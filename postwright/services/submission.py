@@ -11,6 +11,7 @@ from postwright.services.parts import Check, Context, HostFile, Service
 
 PASSWORDS = "/etc/dovecot/submission.passwd"
 PREVIOUS = "/etc/dovecot/submission-previous.passwd"
+SENDERS = "/etc/postfix/senders"  # who may send as whom: Postfix reads it, and OpenDKIM for each message
 LOGINS = "/etc/postwright/logins"
 
 

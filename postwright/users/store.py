@@ -36,10 +36,6 @@ class User(Login):
     password: Password | None = None
     previous: Password | None = None
 
-    @property
-    def as_login(self) -> Login:
-        return Login(**{name: getattr(self, name) for name in Login.model_fields})
-
     def passwords(self, now: datetime) -> tuple[Password, ...]:
         """Those it may log in with now, the newest first."""
         if self.state == "suspended":

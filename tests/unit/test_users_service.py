@@ -1,12 +1,13 @@
 """What hosts get of the users: who may log in, from where, with which password; a change of users restarts nothing."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support import context
 
-from postwright.model import Login
+from postwright.model import Login, Pacing
 from postwright.services.bundle import bundle
 from postwright.services.submission import LOGINS, PASSWORDS, PREVIOUS
 
@@ -71,3 +72,58 @@ def test_without_a_store_nothing_of_it_is_there(tmp_path):
     assert {PREVIOUS, LOGINS}.isdisjoint(made)
     assert "previous" not in made["/etc/dovecot/dovecot.conf"].content.decode()
     assert made["/etc/postfix/senders"].taken_up == "start"
+
+
+FINGERPRINT = ":".join(["AB"] * 32)
+
+
+@pytest.mark.parametrize("release", ["12", "13"])
+def test_a_certificate_may_send_as_its_login_may_and_no_more(tmp_path, release):
+    made = with_users(tmp_path, release, certificates=(FINGERPRINT,), senders=("@example.com", "a@news.example.com"))
+    main, master = text(made, "/etc/postfix/main.cf"), text(made, "/etc/postfix/master.cf")
+    name = text(made, "/etc/postfix/certificates").split()[-1]
+
+    assert text(made, "/etc/postfix/certificates").splitlines()[1:] == [f"{FINGERPRINT} {name}"]
+    assert text(made, f"/etc/postfix/{name}").splitlines()[1:] == ["example.com OK", "a@news.example.com OK"]
+    assert f"\nsmtpd_restriction_classes = {name}\n" in main
+    assert main.index("{ 192.0.2.0/24 DUNNO }") < main.index(f"texthash:/etc/postfix/{name}")
+    assert master.count("-o smtpd_tls_ask_ccert=yes\n") == 2
+    # Else example.com in the table would be good for all names below it.
+    assert master.count("-o parent_domain_matches_subdomains=\n") == 2
+
+
+def test_the_classes_of_certificates_stand_beside_those_of_pacing(tmp_path):
+    made = with_users(tmp_path, certificates=(FINGERPRINT,))
+    paced = replace(made, fleet=made.fleet.model_copy(update={"pacing": Pacing()}))
+    main = text(paced, "/etc/postfix/main.cf")
+
+    assert main.count("smtpd_restriction_classes =") == 1
+    assert re.search(r"smtpd_restriction_classes =\n  certificate_\w+\n  pace_agent_down\n", main)
+
+
+def test_the_certificate_of_a_suspended_user_counts_no_more(tmp_path):
+    made = files(with_users(tmp_path, certificates=(FINGERPRINT,), state="suspended"))
+
+    assert "/etc/postfix/certificates" not in made
+
+
+def test_without_certificates_no_client_is_asked_for_one(tmp_path):
+    assert "ccert" not in text(with_users(tmp_path), "/etc/postfix/master.cf")
+
+
+def test_a_from_header_is_looked_at_by_the_first_signer_wherever_somebody_may_log_in(tmp_path):
+    made = context(tmp_path)
+    free = replace(made, fleet=made.fleet.model_copy(update={"from_header": "any"}))
+
+    assert "FinalPolicyScript       /etc/postwright/from.lua\n" in text(made, "/etc/opendkim.conf")
+    assert "/etc/postwright/from.lua" not in files(free)
+    assert "FinalPolicyScript" not in text(free, "/etc/opendkim.conf")
+    assert "/etc/postwright/from.lua" not in files(context(tmp_path, host="mx2"))
+
+
+def test_mail_of_a_client_with_a_certificate_is_signed_though_nobody_logged_in(tmp_path):
+    """OpenDKIM signs for who logged in and for the host's own networks; else such mail would leave unsigned."""
+    assert "MTA                     ORIGINATING\n" in text(
+        with_users(tmp_path, certificates=(FINGERPRINT,)), "/etc/opendkim.conf"
+    )
+    assert "ORIGINATING" not in text(with_users(tmp_path), "/etc/opendkim.conf")

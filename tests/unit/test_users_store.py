@@ -193,3 +193,11 @@ def test_a_password_that_clients_cannot_send_or_is_too_short_is_refused_and_not_
         passwords.require_fit(password)
 
     assert password not in str(caught.value)
+
+
+def test_the_login_of_the_probe_cannot_be_suspended(made):
+    probe = {"login": "crm", "password": {"file": "p"}, "sender": "a@example.com", "recipient": "b@example.net"}
+    found = project(made.base, host_data(fleet=mail_fleet(users="users.json", probe=probe)))
+
+    with pytest.raises(UsageError, match=r"mail_fleet\.probe\.login: crm is suspended"):
+        change.require_valid(found, change.changed(material.store_of(found), "crm", {"state": "suspended"}))
