@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from postwright.lanes import UNBIND, paced
 from postwright.render import template
-from postwright.services import mailbox_tables, opendkim, submission, tls
-from postwright.services.addresses import alias_domains, aliases
+from postwright.services import forwards, mailbox_tables, opendkim, submission, tls
+from postwright.services.addresses import alias_domains
 from postwright.services.parts import Check, Context, HostFile, Release, Service
 
 ETC = "/etc/postfix"
@@ -20,14 +20,15 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "certificate": tls.CERTIFICATE,
         "key": tls.KEY,
         "senders": senders(context),
-        "aliases": aliases(context),
+        "aliases": forwards.virtual(context),
+        "forwards": forwards.wanted(context),
         "proof_port": PROOF_PORT,
         "milters": opendkim.milters(context),
         "pacing": paced(context.fleet, context.host),
     }
     names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
     made = (HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values)) for name in names)
-    return (*made, *mailbox_tables.files(context), *_paced_unit(context))
+    return (*made, *forwards.files(context), *mailbox_tables.files(context), *_paced_unit(context))
 
 
 def _paced_unit(context: Context) -> tuple[HostFile, ...]:
