@@ -38,7 +38,7 @@ def plan(project: Project, keys: Mapping[str, Sequence[Held]]) -> list[HostPlan]
 
 def _host_plan(data: dict[str, Any]) -> HostPlan:
     files = tuple(FileChange(item["path"], item["what"], tuple(item["diff"])) for item in data["files"])
-    titles = (tuple(data[name]) for name in ("restarts", "stops", "reloads"))
+    titles = (tuple(data[name]) for name in ("restarts", "stops", "reloads", "notes"))
     return HostPlan(data["host"], tuple(data["packages"]), files, *titles)
 
 
