@@ -272,6 +272,7 @@ def test_mailboxes_that_go_from_the_inventory_leave_their_mail_and_the_plan_says
     plain.run("apply", "--yes", "--no-verify", "--force")
     again = plain.json("plan")
     listening = plain.on_host("ss -Hltn").stdout
+    failed = plain.on_host("systemctl list-units --failed --plain --no-legend").stdout
     kept = plain.on_host(f"grep -rl {token} /var/mail/postwright/shop.test/reports").stdout
     with pytest.raises(OSError, match=r"refused|unreachable|No route"):
         mailreader.imap(LAB, HOST, REPORTS, PASSWORD)
@@ -280,6 +281,7 @@ def test_mailboxes_that_go_from_the_inventory_leave_their_mail_and_the_plan_says
     assert "note: host mx3: /var/mail/postwright/shop.test/reports: the mail of a mailbox" in planned
     assert again["empty"]
     assert again["hosts"][0]["notes"]
+    assert failed == ""
     assert ":993 " not in listening
     assert kept
     assert read(REPORTS, token)["Subject"] == token
