@@ -82,3 +82,9 @@ def end_of(fleet: Fleet, address: str) -> str | None:
     last = seen[-1]
     ours = domain_of(fleet, last) is not None and last not in fleet.mailboxes
     return None if ours else last
+
+
+def reports_to(fleet: Fleet, domain: Domain) -> list[str]:
+    """The addresses at these hosts that DNS tells others to report to, for a domain (DMARC, TLS-RPT)."""
+    wanted = (*domain.dmarc.aggregate_reports, *domain.dmarc.failure_reports, *domain.tls_reports)
+    return [it for it in dict.fromkeys(wanted) if "@" in it and domain_of(fleet, it)]

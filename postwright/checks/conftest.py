@@ -13,7 +13,9 @@ import testinfra.host
 from postwright.checks import ssh
 from postwright.checks.context import Told, told
 from postwright.dns.kinds import dmarc, senders
+from postwright.dns.kinds.exchangers import takers
 from postwright.inventory import Project
+from postwright.mailboxes import held_by, reports_to
 from postwright.model import Domain, Fleet, Host
 from postwright.services import SERVICES, bans, fail2ban, limits
 from postwright.services.parts import Context, HostSecrets
@@ -35,6 +37,8 @@ _DOMAINS: dict[str, Callable[[Fleet, Domain], object]] = {
     "sts_domain": lambda _fleet, domain: domain.mta_sts,
     "tls_reporting": lambda _fleet, domain: domain.tls_reports,
     "rotated": lambda fleet, _domain: fleet.keys.rotate_every,
+    "receiving": lambda fleet, domain: domain.mx == "hosts" and takers(fleet, domain),
+    "reported": reports_to,
     "delegated": lambda _fleet, domain: domain.delegated,
 }
 
@@ -119,6 +123,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "mx_host" in metafunc.fixturenames:
         hosts = [host for host in fleet.hosts if host.open_on_25]
         metafunc.parametrize("mx_host", hosts, ids=[host.name for host in hosts])
+    if "box_host" in metafunc.fixturenames:
+        hosts = [host for host in fleet.hosts if held_by(fleet, host)]
+        metafunc.parametrize("box_host", hosts, ids=[host.name for host in hosts])
     if "paced_host" in metafunc.fixturenames:
         hosts = [host for host in fleet.hosts if fleet.paces(host)]
         metafunc.parametrize("paced_host", hosts, ids=[host.name for host in hosts])
@@ -153,7 +160,6 @@ def _parametrize_hosts(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
     for name, concerns in _HOSTS.items():
         if name in metafunc.fixturenames:
             hosts = [host for host in fleet.hosts if concerns(fleet, host)]
-            metafunc.parametrize(name, hosts, ids=[host.name for host in hosts])
             metafunc.parametrize(name, hosts, ids=[host.name for host in hosts])
 
 

@@ -15,7 +15,7 @@ from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
-from postwright.services import bans, fail2ban, limits
+from postwright.services import bans, fail2ban, forwards, limits
 from postwright.services.acme import PORT, TIMER
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.pacing import UNIT
@@ -190,6 +190,9 @@ def test_root_mail_is_read(mail_host: Host, fleet: Fleet, on: On) -> None:
     """Mail to root, postmaster and abuse of the host goes to the fleet's postmaster."""
     for name in ("root", "postmaster", "abuse"):
         found = on(mail_host).run(f"postmap -q {name}@{mail_host.fqdn} texthash:/etc/postfix/virtual").stdout.strip()
+        if found.endswith("@localhost"):
+            alias = found.partition("@")[0]
+            found = on(mail_host).run(f"postmap -q {alias} texthash:{forwards.TABLE}").stdout.strip()
         assert found == fleet.postmaster, f"{name} goes to {found or 'nobody'}, not to {fleet.postmaster}"
 
 

@@ -13,11 +13,12 @@ import pytest
 import testinfra.host
 
 from postwright import secret
-from postwright.checks import smtp
+from postwright.checks import relaying, smtp
 from postwright.checks.answers import last_line
+from postwright.checks.relaying import envelopes
 from postwright.checks.unknown import UnknownError
 from postwright.inventory import Project
-from postwright.model import Host
+from postwright.model import Fleet, Host
 from postwright.model.fleet import Probe
 from postwright.services import limits
 
@@ -90,14 +91,32 @@ def test_nothing_without_login(submission_host: Host, trust: ssl.SSLContext) -> 
         _assert_refused(client.rcpt("postmaster@example.com"))
 
 
-def test_no_open_relay(mx_host: Host) -> None:
-    """25 relays nothing for strangers."""
-    with smtp.connected(mx_host, smtplib.SMTP, 25) as client:
-        client.ehlo()
-        client.mail("postmaster@example.com")
-        code, said = client.rcpt("someone@example.net")
+def test_no_open_relay(mx_host: Host, fleet: Fleet) -> None:
+    """25 relays nothing for strangers, in whatever way they write the address."""
+    _assert_no_relay(mx_host, fleet, lambda: smtp.connected(mx_host, smtplib.SMTP, 25))
 
-    assert code >= 400, f"the recipient was taken: {code} {said.decode(errors='replace')}"
+
+def test_no_relay_on_465_without_login(submission_host: Host, fleet: Fleet, trust: ssl.SSLContext) -> None:
+    """465 relays nothing for those who did not log in, in whatever way they write the address."""
+    _assert_no_relay(
+        submission_host, fleet, lambda: smtp.connected(submission_host, smtplib.SMTP_SSL, 465, context=trust)
+    )
+
+
+def test_no_relay_on_587_without_login(submission_host: Host, fleet: Fleet, trust: ssl.SSLContext) -> None:
+    """587 relays nothing for those who did not log in, in whatever way they write the address."""
+    _assert_no_relay(submission_host, fleet, lambda: smtp.submission(submission_host, trust))
+
+
+def _assert_no_relay(host: Host, fleet: Fleet, connect: Callable[[], smtplib.SMTP]) -> None:
+    taken = relaying.taken(envelopes(fleet, host), connect)
+    trusted = next((it for it in host.trusted_networks if taken.source in it), None)
+    if taken.envelopes and trusted:
+        msg = f"host {host.name}: it relays for {taken.source}, from where this was asked, as trusted_networks has {trusted}; ask from elsewhere"
+        raise UnknownError(msg)
+
+    said = "; ".join(f"{it.what}: {it.recipient} from <{it.sender}>" for it in taken.envelopes)
+    assert not taken.envelopes, f"it took {said}"
 
 
 def test_login_cannot_use_foreign_sender(submission_host: Host, trust: ssl.SSLContext, project: Project) -> None:

@@ -40,7 +40,7 @@ def plan(project: Project, keys: Mapping[str, Sequence[Held]], terms: OfHosts = 
 
 def _host_plan(data: dict[str, Any]) -> HostPlan:
     files = tuple(FileChange(item["path"], item["what"], tuple(item["diff"])) for item in data["files"])
-    lists = {name: tuple(data[name]) for name in ("packages", "restarts", "stops", "reloads", "adopts")}
+    lists = {name: tuple(data[name]) for name in ("packages", "restarts", "stops", "reloads", "notes", "adopts")}
     return HostPlan(data["host"], files=files, **lists, drained=data["drained"])
 
 

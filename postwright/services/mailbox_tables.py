@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from postwright.mailboxes import end_of, held_elsewhere
+from postwright.model import Host
 from postwright.services import mailboxes
 from postwright.services.addresses import aliases, mailbox_domains
 from postwright.services.parts import Context, HostFile
@@ -17,6 +18,7 @@ def settings(context: Context) -> dict[str, object] | None:
     return {
         "domains": mailbox_domains(context),
         "held": mailboxes.wanted(context),
+        "peers": bool(_peers(context)),
         "elsewhere": bool(held_elsewhere(context.fleet, context.host)),
         "lmtp": mailboxes.LMTP_SOCKET,
         "quota": mailboxes.QUOTA_SOCKET,
@@ -32,7 +34,17 @@ def files(context: Context) -> tuple[HostFile, ...]:
     tables = {"mailboxes": known}
     if held_elsewhere(context.fleet, context.host):
         tables |= {"mailbox_transport": _transport(context), "mailbox_verify": _verify(context)}
+    if peers := _peers(context):
+        probes = {f"double-bounce@{host.fqdn}": "mailbox_quota" for host in peers}
+        addresses = {str(address.ip): "OK" for host in peers for address in host.addresses}
+        tables |= {"mailbox_probes": probes, "mailbox_peers": addresses}
     return tuple(HostFile(f"{ETC}/{name}", _text(table)) for name, table in tables.items())
+
+
+def _peers(context: Context) -> list[Host]:
+    """The other hosts that hand on mail for mailboxes of this one."""
+    held = mailboxes.wanted(context)
+    return [host for host in context.fleet.hosts if held and host != context.host]
 
 
 def _transport(context: Context) -> dict[str, str]:

@@ -105,5 +105,7 @@ SERVICE = Service(
     checks=(Check(f"systemd-analyze verify --recursive-errors=no --man=no {UNITS}/postwright-mail-keep.timer"),),
     # Who reads mail is served the host's certificate.
     uses=("tls",),
+    # Removed when Dovecot has been started without them; a timer that loses its file while it runs counts as failed.
+    lasting=(f"{UNITS}/postwright-mail-",),
     wanted=wanted,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postwright.lanes import UNBIND, paced
 from postwright.render import template
-from postwright.services import certified, limits, mailbox_tables, opendkim, submission, tls
+from postwright.services import certified, forwards, limits, mailbox_tables, opendkim, submission, tls
 from postwright.services.addresses import alias_domains, aliases
 from postwright.services.outbound import outbound
 from postwright.services.parts import Check, Context, HostFile, Release, Service, TakenUp
@@ -28,6 +28,9 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "senders": allowed,
         "certified": clients,
         "certificates": certified.TABLE,
+        "senders": senders(context),
+        "aliases": forwards.virtual(context),
+        "forwards": forwards.wanted(context),
         "proof_port": PROOF_PORT,
         "milters": opendkim.milters(context),
         "pacing": paced(context.fleet, context.host),
@@ -46,6 +49,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         *_drained(context),
         *made,
         *tables,
+        *forwards.files(context),
         *mailbox_tables.files(context),
         *_stream_headers(context),
         *_paced_unit(context),

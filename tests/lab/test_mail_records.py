@@ -24,6 +24,7 @@ fleet["domains"][0] |= {
     "tls_reports": ["tls@shop.test", "https://reports.bigmail.test/tls"],
     "bimi": {"logo": "https://www.shop.test/logo.svg"},
 }
+fleet["domains"][0]["aliases"]["tls"] = "ops@bigmail.test"
 fleet["domains"] += [
     {"name": "customer.shop.test", "mx": "keep", "delegated": {"to": "customer.hold.shop.test"},
      "dmarc": {"policy": "quarantine", "test": True}},

@@ -1,0 +1,124 @@
+"""Mail to our own addresses: what must be taken is, nothing else, and only its owner reads it."""
+
+from __future__ import annotations
+
+import imaplib
+import secrets
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+
+import pytest
+import testinfra.host
+
+from postwright.checks import smtp
+from postwright.dns.kinds.exchangers import takers
+from postwright.mailboxes import IMAPS, POP3S, ROOT, domain_of, held_by, reports_to
+from postwright.model import Domain, Fleet, Host
+from postwright.services.mailboxes import USER
+
+On = Callable[[Host], testinfra.host.Host]
+
+
+def test_imap_answers_with_tls(box_host: Host, trust: ssl.SSLContext) -> None:
+    """993 answers with TLS and a certificate for the host's name that clients trust."""
+    assert _greeting(box_host, IMAPS, trust).startswith(b"* OK")
+
+
+def test_pop3_answers_with_tls(box_host: Host, trust: ssl.SSLContext) -> None:
+    """995 answers with TLS and a certificate for the host's name that clients trust."""
+    assert _greeting(box_host, POP3S, trust).startswith(b"+OK")
+
+
+def _greeting(host: Host, port: int, trust: ssl.SSLContext) -> bytes:
+    with (
+        smtp.connecting(host, port) as address,
+        _dialled(address, port) as plain,
+        trust.wrap_socket(plain, server_hostname=host.fqdn) as connection,
+    ):
+        return connection.recv(200)
+
+
+@pytest.mark.parametrize("setting", ["143", "110"])
+def test_nothing_is_read_in_clear(box_host: Host, setting: str) -> None:
+    """The ports of IMAP and POP3 without TLS are closed."""
+    address = str(box_host.addresses[0].ip)
+    with pytest.raises(OSError):  # noqa: PT011 - refused, or no answer at all
+        _dialled(address, int(setting)).close()
+
+
+def _dialled(address: str, port: int) -> socket.socket:
+    return socket.create_connection((address, port), timeout=smtp.patience(address))
+
+
+def test_own_addresses_are_taken(receiving: Domain, fleet: Fleet) -> None:
+    """postmaster@ and abuse@ of the domain are taken by each of its MX hosts, from whoever, a bounce too (RFC 2142)."""
+    for host in takers(fleet, receiving):
+        _assert_taken(host, [f"{local}@{receiving.name}" for local in ("postmaster", "abuse")])
+
+
+def test_reports_can_arrive(reported: Domain, fleet: Fleet) -> None:
+    """The addresses at these hosts that DNS tells others to send reports to are taken."""
+    for address in reports_to(fleet, reported):
+        domain = domain_of(fleet, address)
+        for host in takers(fleet, domain) if domain else ():
+            _assert_taken(host, [address])
+
+
+def test_mailboxes_are_taken(box_host: Host, fleet: Fleet) -> None:
+    """Mail for the mailboxes of the host is taken; one that is full says so."""
+    _assert_taken(box_host, held_by(fleet, box_host))
+
+
+def test_unknown_addresses_are_refused(receiving: Domain, fleet: Fleet) -> None:
+    """An address nobody has is refused while the sender is connected, not bounced later."""
+    if "*" in receiving.aliases:
+        return
+    unknown = f"nobody-{secrets.token_hex(8)}@{receiving.name}"
+    for host in takers(fleet, receiving):
+        code, said = _answers(host, [unknown])[unknown]
+        assert code >= 500, f"{host.name} says {code} {said} of {unknown}"
+
+
+def _assert_taken(host: Host, addresses: Iterable[str]) -> None:
+    answers = _answers(host, addresses)
+    wrong = [f"{address}: {code} {said}" for address, (code, said) in answers.items() if code != 250]
+    assert not wrong, f"{host.name} refuses {'; '.join(wrong)}"
+
+
+def _answers(host: Host, addresses: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """What the host says of a bounce to each address; nothing is sent."""
+    found = {}
+    with smtp.connected(host, smtplib.SMTP, 25) as client:
+        client.ehlo()
+        for address in addresses:
+            client.docmd("RSET")
+            client.mail("")
+            code, said = client.rcpt(address)
+            found[address] = code, said.decode(errors="replace")
+    return found
+
+
+def test_wrong_mailbox_password_is_refused(box_host: Host, fleet: Fleet, trust: ssl.SSLContext) -> None:
+    """A wrong password reads nothing."""
+    # Once each: Dovecot makes an address that guesses wait longer and longer.
+    address = next(iter(held_by(fleet, box_host)))
+    with smtp.connecting(box_host, IMAPS) as where:
+        imap = imaplib.IMAP4_SSL(where, IMAPS, ssl_context=_any_name(trust), timeout=smtp.TIMEOUT)
+        with pytest.raises(imaplib.IMAP4.error, match=r"(?i)auth"):
+            imap.login(address, "not the password")
+        imap.logout()
+
+
+def test_mailboxes_lie_in_one_place(box_host: Host, on: On) -> None:
+    """Mailboxes are readable by their own user alone."""
+    found = on(box_host).run(f"stat -c '%a %U' {ROOT}").stdout.strip()
+
+    assert found in {f"700 {USER}", f"2700 {USER}"}, f"{ROOT} is {found or 'not there'}"
+
+
+def _any_name(trust: ssl.SSLContext) -> ssl.SSLContext:
+    """Dialled by address; the name is looked at above."""
+    trust.check_hostname = False
+    return trust
