@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from postwright import clock, unpaced
+from postwright import clock, material, unpaced
 from postwright.dns.writing import listed
 from postwright.errors import DeployError, PostwrightError
 from postwright.hosts import runner
@@ -133,6 +133,7 @@ def apply(
         unproven.touch()
     with _interruptible(project, landed):
         _make_keys(project, expected, phase, terms)
+        material.make_management_keys(project)
         plan = publish(project, expected, phase, landed.zone, terms, partial(moves.missed, project))
         moves.published(project, key_wait(project, plan))
         await_caches(project, plan, phase, settle=terms.settle)

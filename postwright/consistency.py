@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 
-from postwright import consistency_dns, consistency_firewall, consistency_keys, consistency_pacing
+from postwright import (
+    consistency_dns,
+    consistency_firewall,
+    consistency_keys,
+    consistency_management,
+    consistency_pacing,
+)
 from postwright.model import Address, Fleet
 
 Check = Callable[[Fleet], Iterator[str]]
@@ -151,5 +157,6 @@ _CHECKS: dict[Check, set[str]] = {
     **consistency_dns.CHECKS,
     **consistency_firewall.CHECKS,
     **consistency_keys.CHECKS,
+    **consistency_management.CHECKS,
     **consistency_pacing.CHECKS,
 }

@@ -12,6 +12,7 @@ from postwright import certificates, secret
 from postwright.errors import UsageError
 from postwright.files import content
 from postwright.inventory import Project
+from postwright.keys import management
 from postwright.keys.keyring import Keyring
 from postwright.keys.private import load_private_key, plain, require_strength
 from postwright.keys.signing import Held
@@ -60,7 +61,21 @@ def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[H
         private_key=_tls_key(project, host, passphrase),
         password_hashes=_password_hashes(project),
         relay_password=_relay_password(project, host),
+        management_key=_management_key(project, host, passphrase),
     )
+
+
+def make_management_keys(project: Project) -> None:
+    """Make the WireGuard keys of hosts that have a management address and no key yet."""
+    hosts = [host.name for host in project.fleet.hosts if project.fleet.management and host.management]
+    if any(not management.public_key(keyring_of(project).directory, host) for host in hosts):
+        management.make(keyring_of(project).directory, hosts, passphrase_of(project))
+
+
+def _management_key(project: Project, host: Host, passphrase: str) -> str:
+    if project.fleet.management is None or host.management is None:
+        return ""
+    return management.private_key(keyring_of(project).directory, host.name, passphrase)
 
 
 def _relay_password(project: Project, host: Host) -> str:
@@ -124,7 +139,8 @@ def notes(project: Project) -> list[str]:
 
 
 def _open_to_all(fleet: Fleet) -> Iterator[str]:
-    if not fleet.firewall.ssh_from:
+    only = fleet.management is not None and fleet.management.only
+    if not (fleet.firewall.ssh_from or only):
         yield "mail_fleet.firewall.ssh_from: empty, so anybody may try to log in by SSH; name the networks you come from"
 
 

@@ -14,7 +14,7 @@ from postwright.checks.context import Told, told
 from postwright.dns.kinds import dmarc, senders
 from postwright.inventory import Project
 from postwright.model import Domain, Fleet, Host
-from postwright.services import SERVICES, bans, fail2ban
+from postwright.services import SERVICES, bans, fail2ban, wireguard
 from postwright.services.parts import Context, HostSecrets
 
 # A check with one of these arguments runs on the domains it is about.
@@ -111,6 +111,7 @@ def _parametrize_guarded(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
     having = {
         "egress_host": [it.host for it in contexts if fleet.firewall.egress],
         "banning_host": [it.host for it in contexts if bans.wanted(it)],
+        "managed_host": [it.host for it in contexts if wireguard.wanted(it)],
         "guarded_host": [it.host for it in contexts if fail2ban.wanted(it)],
     }
     for name, hosts in having.items():

@@ -14,14 +14,18 @@ from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.model import Fleet, Host
-from postwright.services import bans, fail2ban
+from postwright.services import bans, fail2ban, wireguard
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.pacing import UNIT
 from postwright.services.parts import Context, HostSecrets, Release, Service
 from postwright.services.tls import KEY
 
 On = Callable[[Host], testinfra.host.Host]
-_BY_WISH = {"bans": bans.UNIT, "fail2ban": fail2ban.UNIT}  # where the inventory asks for them
+_BY_WISH = {
+    "bans": bans.UNIT,
+    "fail2ban": fail2ban.UNIT,
+    "wireguard": wireguard.UNIT,
+}  # where the inventory asks for them
 
 
 def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: Fleet, on: On) -> None:

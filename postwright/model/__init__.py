@@ -11,6 +11,7 @@ from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.firewall import Fail2ban, Firewall
 from postwright.model.fleet import Fleet, Keys
 from postwright.model.hosts import Address, Host, Ssh, TlsFiles
+from postwright.model.management import Management, ManagementOperator
 from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
 from postwright.model.zones import Cloudflare, Octodns, Provider, Rfc2136, Zone, Zonefile
 
@@ -29,6 +30,8 @@ __all__ = [
     "IPAddress",
     "IPNetwork",
     "Keys",
+    "Management",
+    "ManagementOperator",
     "MtaSts",
     "Octodns",
     "Pacing",

@@ -26,6 +26,7 @@ from postwright.model.fields import (
 )
 from postwright.model.firewall import Fail2ban, Fail2banOrOff, Firewall
 from postwright.model.hosts import Host
+from postwright.model.management import Management
 from postwright.model.pacing import Pacing
 from postwright.model.zones import Provider, Zone
 
@@ -94,6 +95,7 @@ class Fleet(Strict):
     comments. ``certificate_authorities``: who may issue for the hosts' names (CAA). ``tlsa``: publish the certificates of
     hosts that take mail, where their zone is signed (DANE). ``pacing``: how hosts pace what they send.
     ``fail2ban``: bans of those who guess passwords, where anybody may try; None: no bans.
+    ``management``: a tunnel for operators.
     """
 
     hosts: tuple[Host, ...]
@@ -107,6 +109,7 @@ class Fleet(Strict):
     resolver: Resolver = Resolver()
     firewall: Firewall = Firewall()
     fail2ban: Fail2banOrOff = Fail2ban()
+    management: Management | None = None
     policies: Policies = Policies()
     probe: Probe | None = None
     pacing: Pacing | None = None

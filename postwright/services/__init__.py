@@ -17,6 +17,7 @@ from postwright.services import (
     resolver,
     submission,
     tls,
+    wireguard,
 )
 from postwright.services.parts import Context, HostDirectory, HostFile, Service
 
@@ -27,6 +28,7 @@ __all__ = ["SERVICES", "Context", "HostDirectory", "HostFile", "Service"]
 SERVICES: tuple[Service, ...] = (
     base.SERVICE,
     resolver.SERVICE,
+    wireguard.SERVICE,
     firewall.SERVICE,
     bans.SERVICE,
     tls.SERVICE,

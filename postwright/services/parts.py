@@ -72,6 +72,7 @@ class HostSecrets:
     password_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
     kept_keys: tuple[SigningKey, ...] = ()
     relay_password: str = field(default="", repr=False)
+    management_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

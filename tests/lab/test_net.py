@@ -216,3 +216,122 @@ def test_what_is_switched_off_goes_and_leaves_nothing(guarded):
     assert running == ["inactive", "inactive"]
     assert left == ""
     assert off.json("verify", "-k", "runs_what_is_on_disk")["all_ok"]
+
+
+# Lab hosts share the machine's kernel, which may have no WireGuard; Debian's process stands in for it.
+USERSPACE = "DEBIAN_FRONTEND=noninteractive apt-get -qq update && apt-get -qq install -y --no-install-recommends wireguard-go wireguard-tools"
+TUNNEL = """
+fleet["management"] = {"network": "10.99.0.0/24", "operators": {"alice": {"public_key": "KEY", "address": "10.99.0.201"}}}
+host["mail_host"]["management"] = "10.99.0.1"
+"""
+# The operator's own machine is the receiver here: its end of the tunnel is there.
+BY_TUNNEL = """
+host["ssh_hostname"], host["ssh_config_file"], host["ssh_known_hosts_file"] = "10.99.0.1", "CONFIG", "KNOWN"
+"""
+RELAY = """
+import os, socket, sys, threading
+there = socket.create_connection(("10.99.0.1", 22), timeout=20)
+there.settimeout(None)
+def inward():
+    while found := there.recv(65536):
+        os.write(1, found)
+    os._exit(0)
+threading.Thread(target=inward, daemon=True).start()
+while found := os.read(0, 65536):
+    there.sendall(found)
+"""
+
+
+@pytest.fixture(scope="module")
+def alice(operator):
+    """The public key of an operator whose machine can make a tunnel; the host can as well."""
+    operator.on_host(USERSPACE)
+    box.run(LAB, "receiver", USERSPACE)
+    return from_attacker("umask 077; wg genkey | tee /root/wg.key | wg pubkey")
+
+
+@pytest.fixture(scope="module")
+def tunnelled(operator, alice):
+    """The host with a tunnel beside its other ways in, and the operator's end of it up as `show management` says."""
+    made = operator.changed("tunnelled", TUNNEL.replace("KEY", alice))
+    made.run("apply", "--yes", "--no-verify")
+    text = made.run("show", "management").stdout
+    (made.folder / "shown").write_text(text)
+    box.run(
+        LAB,
+        "receiver",
+        'umask 077; sed "s|(yours)|$(cat /root/wg.key)|" >/etc/wireguard/alice.conf && wg-quick up alice',
+        input=text,
+    )
+    return made
+
+
+@pytest.fixture(scope="module")
+def by_tunnel(operator, tunnelled, alice):
+    """A project of the operator who comes by the tunnel, and wants nobody to come otherwise."""
+    relay, config, known = (tunnelled.folder / name for name in ("relay.py", "ssh_config", "known_hosts"))
+    relay.write_text(RELAY)
+    config.write_text(f"Host 10.99.0.1\n    ProxyCommand ip netns exec pw4-receiver python3 {relay}\n")
+    known.write_text(state.load(LAB).known_hosts.read_text().replace("10.78.4.10", "10.99.0.1"))
+    code = TUNNEL.replace("KEY", alice) + BY_TUNNEL.replace("CONFIG", str(config)).replace("KNOWN", str(known))
+    return operator.changed("by-tunnel", f'{code}fleet["management"]["only"] = True')
+
+
+def test_an_operator_gets_in_by_the_tunnel_that_show_prints(tunnelled):
+    assert "PrivateKey = (yours)" in (tunnelled.folder / "shown").read_text()
+    assert from_attacker(connects("root", "10.99.0.1", 22)) == "connected"
+    assert tunnelled.json("verify", "-k", "management network")["all_ok"]
+    assert tunnelled.json("plan")["empty"]
+
+
+@pytest.mark.usefixtures("tunnelled")
+def test_ssh_is_not_closed_to_one_who_does_not_come_by_the_tunnel(operator, alice):
+    early = operator.changed("early", TUNNEL.replace("KEY", alice) + 'fleet["management"]["only"] = True')
+    done = early.run("apply", "--yes", check=False)
+
+    assert done.returncode == 1
+    assert "it is reached at 10.78.4.10, not by the tunnel" in done.stderr
+    assert from_attacker(connects("root", "10.78.4.10", 22)) == "connected"
+
+
+def test_ssh_by_the_tunnel_alone_is_closed_to_all_others(by_tunnel):
+    by_tunnel.run("apply", "--yes", "--no-verify")
+    here = state.load(LAB).hosts["mx1"]
+
+    assert [from_attacker(connects("root", it, 22)) == "connected" for it in (here.ipv4, here.ipv6, "10.99.0.1")] == [
+        False,
+        False,
+        True,
+    ]
+    assert by_tunnel.json("plan")["empty"]
+    assert by_tunnel.json("verify", "-k", "management network")["all_ok"]
+    assert mail.exchange(name=LAB).good
+
+
+def again(operator, by_tunnel, name, code):
+    """The project of who comes by the tunnel, changed."""
+    same = by_tunnel.inventory.read_text().partition("\nfleet, host = ")[2].partition("\n")[2]
+    return operator.changed(name, f"{same}\n{code}")
+
+
+def test_an_operator_cannot_take_his_own_end_of_the_tunnel_away(operator, by_tunnel):
+    bob = 'fleet["management"]["operators"] = {"bob": {"public_key": "A" * 43 + "=", "address": "10.99.0.7"}}'
+    done = again(operator, by_tunnel, "gone", bob).run("apply", "--yes", check=False)
+
+    assert done.returncode == 1
+    assert "you would be cut off" in done.stderr
+    assert from_attacker(connects("root", "10.99.0.1", 22)) == "connected"
+
+
+def test_the_tunnel_outlives_a_restart_and_a_reboot_and_goes_when_it_is_no_longer_wanted(operator, by_tunnel):
+    by_tunnel.on_host("systemctl restart postwright-wireguard")
+    restarted = from_attacker(connects("root", "10.99.0.1", 22))
+    by_tunnel.cut_power()
+    by_tunnel.boot()
+    rebooted = eventually(lambda: from_attacker(connects("root", "10.99.0.1", 22)), "connected")
+    again(operator, by_tunnel, "reopened", 'fleet["management"]["only"] = False').run("apply", "--yes", "--no-verify")
+    operator.run("apply", "--yes", "--no-verify")
+
+    assert (restarted, rebooted) == ("connected", "connected")
+    assert operator.on_host("ip link show postwright", check=False).returncode != 0
+    assert operator.on_host("pgrep wireguard-go", check=False).returncode != 0

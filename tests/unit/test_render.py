@@ -219,7 +219,7 @@ def test_the_manifest_lists_every_file_itself_included(whole):
 
 def test_services_are_activated_in_the_order_they_are_needed(whole):
     names = [activation.name for activation in whole.activations]
-    sometimes = {"opendkim-ed25519", "pacing"}
+    sometimes = {"opendkim-ed25519", "pacing", "wireguard"}
     assert names == [service.name for service in SERVICES if service.unit and service.name not in sometimes]
     for before, after in (
         ("resolver", "postfix"),
@@ -298,7 +298,7 @@ def test_postfix_asks_the_second_signer_only_where_it_has_keys(tmp_path, whole):
     assert f"\nsmtpd_milters = {sockets}\nnon_smtpd_milters = $smtpd_milters\n" in texts(both)["/etc/postfix/main.cf"]
     assert [it.name for it in both.activations][-5:-1] == ["opendkim", "opendkim-ed25519", "submission", "fail2ban"]
     assert "ed25519" not in "".join((*texts(whole), *texts(whole).values()))
-    assert [it.name for it in whole.retired] == ["opendkim-ed25519", "pacing"]
+    assert [it.name for it in whole.retired] == ["wireguard", "opendkim-ed25519", "pacing"]
 
 
 def test_a_kept_key_alone_makes_no_second_signer(tmp_path):
