@@ -41,8 +41,9 @@ def wanted(context: Context) -> bool:
     return context.fleet.management is not None and context.host.management is not None
 
 
-# The real thing, in an empty network namespace: there is no dry run of `wg setconf`.
-_TRIED = f"unshare --net sh -c '{_SCRIPT} pw-check; status=$?; ip link delete pw-check 2>/dev/null; exit $status'"
+# The real thing, in an empty network namespace: there is no dry run of `wg setconf`. Its name is used once: where WireGuard
+# is a process, the one before may still be clearing up.
+_TRIED = f"unshare --net sh -c '{_SCRIPT} pw-$$; status=$?; ip link delete pw-$$ 2>/dev/null; exit $status'"
 
 SERVICE = Service(
     name="wireguard",
