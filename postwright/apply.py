@@ -133,7 +133,6 @@ def apply(
         unproven.touch()
     with _interruptible(project, landed):
         _make_keys(project, expected, phase, terms)
-        material.make_management_keys(project)
         plan = publish(project, expected, phase, landed.zone, terms, partial(moves.missed, project))
         moves.published(project, key_wait(project, plan))
         await_caches(project, plan, phase, settle=terms.settle)
@@ -164,6 +163,7 @@ def _make_keys(project: Project, expected: FleetPlan, phase: Phase, terms: Terms
     if number:
         phase(f"making {number} DKIM key{'s' if number > 1 else ''}")
     moves.begin(project, expected.keys, terms)
+    material.make_management_keys(project)
 
 
 def _confirm_keys(project: Project, expected: FleetPlan, phase: Phase, terms: Terms) -> None:

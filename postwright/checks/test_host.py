@@ -21,11 +21,8 @@ from postwright.services.parts import Context, HostSecrets, Release, Service
 from postwright.services.tls import KEY
 
 On = Callable[[Host], testinfra.host.Host]
-_BY_WISH = {
-    "bans": bans.UNIT,
-    "fail2ban": fail2ban.UNIT,
-    "wireguard": wireguard.UNIT,
-}  # where the inventory asks for them
+# Where the inventory asks for them.
+_BY_WISH = {"bans": bans.UNIT, "fail2ban": fail2ban.UNIT, "wireguard": wireguard.UNIT, "pacing": UNIT}
 
 
 def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: Fleet, on: On) -> None:
@@ -37,11 +34,10 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
     if service.name == "submission" and (not fleet.logins or "submission" not in host.roles):
         assert not on(host).socket("tcp://587").is_listening, "587 listens, though nobody may log in"
         return
-    if service.name == "pacing" and not fleet.paces(host):
-        assert not on(host).service(UNIT).is_running, f"{UNIT} is running, though nothing is paced here"
-        return
     if service.name in _BY_WISH and not service.wanted(Context(fleet, host, "13", HostSecrets())):
-        assert not on(host).service(_BY_WISH[service.name]).is_running, f"{_BY_WISH[service.name]} is running"
+        assert not on(host).service(_BY_WISH[service.name]).is_running, (
+            f"{_BY_WISH[service.name]} is running, though it is not wanted here"
+        )
         return
     release: Release = "12" if on(host).system_info.release.startswith("12") else "13"
     unit = service.unit(release) if service.unit else ""
