@@ -135,7 +135,7 @@ def notes(project: Project) -> list[str]:
         for name, path in paths.items()
         if certificates.is_self_signed(path)
     ]
-    return [*_open_to_all(project.fleet), *self_signed]
+    return [*self_signed, *_open_to_all(project.fleet)]
 
 
 def _open_to_all(fleet: Fleet) -> Iterator[str]:
