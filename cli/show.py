@@ -9,7 +9,7 @@ from postwright.cli.options import Options
 from postwright.cli.project import project as read
 from postwright.errors import UsageError
 
-WHATS = ["summary", "records", "files", "policies", "providers"]
+WHATS = ["summary", "records", "files", "policies", "providers", "management"]
 
 
 @click.command()
@@ -29,8 +29,8 @@ def show(options: Options, what: str, host_name: str | None, release: str) -> No
     Connects to nothing.
 
     WHAT is summary (the default), records (as zone files), files (with their content, secrets left out), policies
-    (MTA-STS, to be served over HTTPS) or providers (how to set up each DNS provider so that it lets us do no more than
-    we must). For keys see `postwright keys list`.
+    (MTA-STS, to be served over HTTPS), providers (how to set up each DNS provider so that it lets us do no more than we
+    must) or management (the WireGuard configuration of each operator, but for the private key). For keys see `postwright keys list`.
 
     \b
     Examples:

@@ -22,6 +22,7 @@ from postwright.deploys.resolver import resolver
 from postwright.deploys.submission import submission
 from postwright.deploys.tls import tls
 from postwright.deploys.transport import mta_sts, policies, tls_gate
+from postwright.deploys.wireguard import wireguard
 from postwright.hosts import operations
 from postwright.services.bundle import Bundle
 from postwright.services.tls import CERTIFICATE
@@ -35,6 +36,8 @@ def mail_host(bundle: Bundle) -> None:
     units = {activation.name: activation for activation in bundle.activations}
     base(activation=units["base"])
     resolver(activation=units["resolver"])
+    if "wireguard" in units:
+        wireguard(activation=units["wireguard"])
     firewall(activation=units["firewall"])
     if "bans" in units:
         bans(activation=units["bans"])

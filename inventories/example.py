@@ -40,6 +40,8 @@ mail_hosts = [
                 },
                 # What it takes in: authenticated mail on 465 and 587, mail for its domains on 25.
                 "roles": ["submission", "mx"],
+                # Its address in mail_fleet.management.network.
+                # "management": "10.99.0.1",
                 # Networks that may relay without a login. Empty is safest.
                 "trusted_networks": [],
             },
@@ -254,6 +256,15 @@ mail = (
                 "audit": True,
                 "apparmor": True,
             },
+            # A tunnel (WireGuard) from operators' machines to the hosts; `postwright show management` prints what to set up
+            # there. See docs/firewall.md before you say "only".
+            # "management": {
+            #     "network": "10.99.0.0/24",
+            #     "port": 51820,  # UDP
+            #     # Each machine with its public key (wg genkey | tee wg.key | wg pubkey) and its address.
+            #     "operators": {"alice": {"public_key": "6uPRTAsD8Sn0W4dHmvpHHmgDjRMiNYWKhwKMEyBH2Uc=", "address": "10.99.0.201"}},
+            #     "only": False,  # True: SSH and pacing.metrics by the tunnel alone
+            # },
             "policies": {
                 "message_size": 26214400,  # octets
                 "queue_lifetime": "5d",

@@ -191,6 +191,7 @@ def _make_keys(project: Project, expected: FleetPlan, phase: Phase, terms: Terms
     if number:
         phase(f"making {number} DKIM key{'s' if number > 1 else ''}")
     moves.begin(project, expected.keys, terms)
+    material.make_management_keys(project)
 
 
 def _confirm_keys(project: Project, expected: FleetPlan, phase: Phase, terms: Terms) -> None:

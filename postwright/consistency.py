@@ -21,6 +21,7 @@ from postwright import (
     consistency_streams,
     consistency_transport,
     consistency_users,
+    consistency_management,
 )
 from postwright.model import Address, Fleet
 
@@ -139,6 +140,7 @@ _CHECKS: dict[Check, set[str]] = {
     **consistency_firewall.CHECKS,
     **consistency_keys.CHECKS,
     **consistency_mailboxes.CHECKS,
+    **consistency_management.CHECKS,
     **consistency_pacing.CHECKS,
     **consistency_users.CHECKS,
     **consistency_hardening.CHECKS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import IPv6Address
 from typing import Any
 
 from postwright import material, material_policies
@@ -12,6 +13,7 @@ from postwright.dns.providers import snippets
 from postwright.dns.records import Record, consents, desired, unmanaged_pointers, zone_for
 from postwright.inventory import Project
 from postwright.keys.keyring import public_keys
+from postwright.keys.management import public_key
 from postwright.model import Domain, Host, Warmup
 from postwright.rotation.living import holdings, living
 from postwright.rotation.outlook import foreseen
@@ -158,6 +160,39 @@ def providers(project: Project) -> Described:
     keys = public_keys(living(project))
     value = {name: snippets.lines(fleet, keys, name) for name in fleet.providers}
     return value, [line for name, lines in value.items() for line in (f"== provider {name}", *lines)]
+
+
+def management(project: Project) -> Described:
+    """The WireGuard configuration of each operator's machine, ready but for its private key."""
+    said = project.fleet.management
+    if said is None:
+        return {}, ["no mail_fleet.management in the inventory, so there is no management network"]
+    hosts = [host for host in project.fleet.hosts if host.management]
+    keys = {host.name: public_key(material.keyring_of(project).directory, host.name) for host in hosts}
+    peers = [line for host in hosts for line in _peer(host, said.port, keys[host.name])]
+    value = {
+        name: ["[Interface]", "PrivateKey = (yours)", f"Address = {it.address}/{it.address.max_prefixlen}", *peers]
+        for name, it in said.operators.items()
+    }
+    return value, [line for name, lines in value.items() for line in (f"# of {name}", *lines, "")]
+
+
+def _peer(host: Host, port: int, key: str) -> list[str]:
+    """A host as a peer of an operator's machine."""
+    public = host.addresses[0].ip
+    endpoint = f"[{public}]:{port}" if isinstance(public, IPv6Address) else f"{public}:{port}"
+    if host.management is None:
+        raise AssertionError(host.name)
+    inside = f"{host.management}/{host.management.max_prefixlen}"
+    written = key or "(made by the first apply)"
+    return [
+        "",
+        f"# {host.name}",
+        "[Peer]",
+        f"PublicKey = {written}",
+        f"AllowedIPs = {inside}",
+        f"Endpoint = {endpoint}",
+    ]
 
 
 def files(project: Project, host: Host, release: Release) -> tuple[HostFile, ...]:

@@ -14,7 +14,7 @@ from postwright.dns.kinds.caa import unadmitted_issuer
 from postwright.errors import UsageError
 from postwright.files import content
 from postwright.inventory import Project
-from postwright.keys import tls
+from postwright.keys import management, tls
 from postwright.keys.keyring import Keyring
 from postwright.keys.private import load_private_key, plain, require_strength
 from postwright.keys.signing import Held
@@ -94,6 +94,7 @@ def host_secrets(project: Project, host: Host, passphrase: str, held: Iterable[H
         acme_authority=acme_authority_of(project, host),
         acme_secret=_acme_secret(project, host),
         mailbox_hashes={it: _hash(project, box.password_hash) for it, box in held_by(project.fleet, host).items()},
+        management_key=_management_key(project, host, passphrase),
         policy_certificates=material_policies.certificates_of(project, host, passphrase),
     )
 
@@ -107,6 +108,19 @@ def acme_authority_of(project: Project, host: Host) -> bytes:
     """Who vouches for the ACME server, where that is nobody the system knows."""
     acme = project.fleet.acme_of(host)
     return content(project.path(acme.authority)) if acme and acme.authority else b""
+
+
+def make_management_keys(project: Project) -> None:
+    """Make the WireGuard keys of hosts that have a management address and no key yet."""
+    hosts = [host.name for host in project.fleet.hosts if project.fleet.management and host.management]
+    if any(not management.public_key(keyring_of(project).directory, host) for host in hosts):
+        management.make(keyring_of(project).directory, hosts, passphrase_of(project))
+
+
+def _management_key(project: Project, host: Host, passphrase: str) -> str:
+    if project.fleet.management is None or host.management is None:
+        return ""
+    return management.private_key(keyring_of(project).directory, host.name, passphrase)
 
 
 def _acme_secret(project: Project, host: Host) -> str:
@@ -232,7 +246,8 @@ def _idle_addresses(project: Project, host: Host) -> Iterator[str]:
 
 
 def _open_to_all(fleet: Fleet) -> Iterator[str]:
-    if not fleet.firewall.ssh_from:
+    only = fleet.management is not None and fleet.management.only
+    if not (fleet.firewall.ssh_from or only):
         yield "mail_fleet.firewall.ssh_from: empty, so anybody may try to log in by SSH; name the networks you come from"
 
 

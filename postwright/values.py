@@ -25,6 +25,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TRUST_ANCHOR = re.compile(r"[A-Za-z0-9.+/= -]+")
 _URL = re.compile(r"[#-+\-./0-:=?@A-Z_a-z~\[\]%]+")  # printable, without comma, semicolon, quote, backslash, !
 _PLUGIN = re.compile(r"octodns_[a-z0-9_]+(\.[A-Za-z0-9_]+)+")
+_WIREGUARD_KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
 _LAST_PORT = 65535
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _NAME_LENGTH = 253  # RFC 1035 §2.3.4, as text
@@ -156,6 +157,13 @@ def signature_algorithm(value: Any) -> Any:
 def duration(value: str) -> timedelta:
     """What ``5d`` means, as Postfix has it: s, m, h, d, w."""
     return timedelta(**{_UNITS[value[-1]]: int(value[:-1])})
+
+
+def wireguard_key(value: str) -> str:
+    """A WireGuard key: 32 octets in base64 (wg(8))."""
+    if not _WIREGUARD_KEY.fullmatch(value):
+        raise ValueError("is not a WireGuard public key, which `wg pubkey` prints: 44 characters that end with =")
+    return value
 
 
 def at_least(least: str) -> Callable[[str], str]:

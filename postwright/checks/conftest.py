@@ -17,7 +17,7 @@ from postwright.dns.kinds.exchangers import takers
 from postwright.inventory import Project
 from postwright.mailboxes import held_by, reports_to
 from postwright.model import Domain, Fleet, Host
-from postwright.services import SERVICES, bans, fail2ban, limits
+from postwright.services import SERVICES, bans, fail2ban, limits, wireguard
 from postwright.services.parts import Context, HostSecrets
 from postwright.services.postfix import DRAINED
 
@@ -149,6 +149,7 @@ def _parametrize_guarded(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
     having = {
         "egress_host": [it.host for it in contexts if fleet.firewall.egress],
         "banning_host": [it.host for it in contexts if bans.wanted(it)],
+        "managed_host": [it.host for it in contexts if wireguard.wanted(it)],
         "guarded_host": [it.host for it in contexts if fail2ban.wanted(it)],
     }
     for name, hosts in having.items():

@@ -10,10 +10,14 @@ import testinfra.host
 
 from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
+from postwright.inventory import Project
+from postwright.keys import management
+from postwright.material import keyring_of
 from postwright.model import Fleet, Host
 from postwright.services.bans import RULES, TABLE
 from postwright.services.fail2ban import jails
 from postwright.services.parts import Context, HostSecrets
+from postwright.services.wireguard import INTERFACE
 
 On = Callable[[Host], testinfra.host.Host]
 _CLOSED = 1  # tcpmux, which nobody opens
@@ -71,6 +75,21 @@ def test_jails_are_active(guarded_host: Host, fleet: Fleet, on: On) -> None:
     listed = done.stdout.rpartition("Jail list:")[2].replace(",", " ").split()
     missing = set(jails(Context(fleet, guarded_host, "13", HostSecrets()))) - set(listed)
     assert not missing, f"no jail {', '.join(sorted(missing))}"
+
+
+def test_tunnel_has_the_right_peers(managed_host: Host, project: Project, on: On) -> None:
+    """The management network's interface is up, with its key, its address, and the operators as its peers."""
+    wanted = management.public_key(keyring_of(project).directory, managed_host.name)
+    said = project.fleet.management
+    operators = said.operators.values() if said else ()
+    peers = {f"{it.public_key}\t{it.address}/{it.address.max_prefixlen}" for it in operators}
+    shown = {name: on(managed_host).run(f"wg show {INTERFACE} {name}") for name in ("public-key", "allowed-ips")}
+    address = on(managed_host).run(f"ip -o address show dev {INTERFACE} up").stdout
+
+    assert shown["public-key"].rc == 0, last_line(shown["public-key"].stderr)
+    assert shown["public-key"].stdout.strip() == wanted, "its key is not the one in the keyring"
+    assert set(shown["allowed-ips"].stdout.splitlines()) == peers, "its peers are not the operators of the inventory"
+    assert f" {managed_host.management}/" in address, f"it is down, or has not the address {managed_host.management}"
 
 
 def _assert_loaded(there: testinfra.host.Host, path: str, table: str, options: str) -> None:

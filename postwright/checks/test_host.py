@@ -15,7 +15,7 @@ from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
-from postwright.services import bans, fail2ban, forwards, limits
+from postwright.services import bans, fail2ban, forwards, limits, wireguard
 from postwright.services.acme import PORT, TIMER
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.pacing import UNIT
@@ -23,7 +23,8 @@ from postwright.services.parts import Context, HostSecrets, Release, Service
 from postwright.services.tls import KEY
 
 On = Callable[[Host], testinfra.host.Host]
-_BY_WISH = {"bans": bans.UNIT, "fail2ban": fail2ban.UNIT}  # where the inventory asks for them
+# Where the inventory asks for them.
+_BY_WISH = {"bans": bans.UNIT, "fail2ban": fail2ban.UNIT, "wireguard": wireguard.UNIT, "pacing": UNIT}
 
 
 def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: Fleet, on: On) -> None:

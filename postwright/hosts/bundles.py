@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from postwright import material
 from postwright.errors import UsageError
 from postwright.inventory import Project
+from postwright.keys.management import public_key
 from postwright.keys.signing import Held
 from postwright.model import Host
 from postwright.rotation.living import holdings, living
@@ -36,6 +37,12 @@ def ready_bundle(project: Project, host: Host, state: HostState, passphrase: str
     if unsigned:
         msg = f"host {host.name}: no confirmed DKIM key for {', '.join(unsigned)}; run `postwright apply`, which makes and publishes them"
         raise UsageError(msg)
+    if (
+        project.fleet.management
+        and host.management
+        and not public_key(material.keyring_of(project).directory, host.name)
+    ):
+        raise UsageError(f"host {host.name}: no key for the management network; run `postwright apply`, which makes it")
     if host in material.hosts_without_key(project):
         msg = f"host {host.name}: no TLS key in the keyring yet; run `postwright apply`, which makes it"
         raise UsageError(msg)

@@ -27,6 +27,7 @@ from postwright.model.firewall import Fail2ban, Fail2banOrOff, Firewall
 from postwright.model.hardening import Hardening
 from postwright.model.hosts import Host
 from postwright.model.mailboxes import Mailbox, MailboxAddress
+from postwright.model.management import Management
 from postwright.model.pacing import Pacing
 from postwright.model.rollout import Rollout
 from postwright.model.tls import Acme
@@ -94,7 +95,8 @@ class Fleet(Strict):
     both, those of the inventory first. ``mailboxes``: address → what is kept for it. ``bounces``: who gets what comes back
     to return paths; None: the postmaster. ``fail2ban``: bans of those who guess passwords, where anybody may try; None: no
     bans. ``hardening``: how hosts are locked down. ``rollout``: how changes reach the hosts. ``outbound_tls``: how mail is
-    protected on its way out. ``from_header``: what of a submitted message's From must be its login's.
+    protected on its way out. ``from_header``: what of a submitted message's From must be its login's. ``management``: a
+    tunnel for operators.
     """
 
     hosts: tuple[Host, ...]
@@ -113,6 +115,7 @@ class Fleet(Strict):
     resolver: Resolver = Resolver()
     firewall: Firewall = Firewall()
     fail2ban: Fail2banOrOff = Fail2ban()
+    management: Management | None = None
     policies: Policies = Policies()
     probe: Probe | None = None
     pacing: Pacing | None = None

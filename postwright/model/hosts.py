@@ -72,12 +72,15 @@ class Host(Strict):
     """A mail host. Every host signs and sends; roles say what it takes in besides.
 
     ``submission``: authenticated mail on 465 and 587. ``mx``: mail for the domains that name it as MX, on 25.
+    ``management``: its address in the fleet's management network.
     """
 
     name: str
     ssh: Ssh
     addresses: Annotated[tuple[Annotated[Address, BeforeValidator(_address_shorthand)], ...], NotEmpty]
     tls: Tls
+    tls: TlsFiles
+    management: IPAddress | None = None
     roles: frozenset[Role] = frozenset({"submission", "mx"})
     trusted_networks: tuple[Annotated[IPNetwork, BeforeValidator(values.trusted_network)], ...] = ()
 

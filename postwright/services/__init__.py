@@ -28,6 +28,7 @@ from postwright.services import (
     tls,
     tls_gate,
     upgrades,
+    wireguard,
 )
 from postwright.services.parts import Context, HostDirectory, HostFile, Service
 
@@ -39,6 +40,7 @@ SERVICES: tuple[Service, ...] = (
     base.SERVICE,
     kernel.SERVICE,
     resolver.SERVICE,
+    wireguard.SERVICE,
     firewall.SERVICE,
     bans.SERVICE,
     ssh.CODES,

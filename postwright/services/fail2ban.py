@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from postwright.model import IPNetwork
 from postwright.render import template
-from postwright.services import postfix, submission
+from postwright.services import firewall, postfix, submission
 from postwright.services.parts import Check, Context, HostFile, Service
 
 _ETC = "/etc/fail2ban"
@@ -37,13 +37,14 @@ def ignored(context: Context) -> list[str]:
     """The networks and addresses that are never banned, each once, in a stable order."""
     fleet = context.fleet
     networks: list[IPNetwork] = [*fleet.firewall.ssh_from, *context.host.trusted_networks]
+    networks += [fleet.management.network] if fleet.management else []
     networks += fleet.fail2ban.ignore if fleet.fail2ban else ()
     hosts = [str(address.ip) for host in fleet.hosts for address in host.addresses]
     return list(dict.fromkeys([*_LOOPBACK, *map(str, networks), *hosts]))
 
 
 def _ssh_is_open(context: Context) -> bool:
-    return not context.fleet.firewall.ssh_from
+    return not (context.fleet.firewall.ssh_from or firewall.only_by_tunnel(context))
 
 
 def jails(context: Context) -> list[str]:

@@ -8,7 +8,7 @@ from postwright.gates import GATE_PORT
 from postwright.mailboxes import PORTS
 from postwright.model import IPNetwork
 from postwright.render import template
-from postwright.services import acme, mailboxes, policies, submission
+from postwright.services import acme, mailboxes, policies, submission, wireguard
 from postwright.services.parts import Check, Context, HostFile, Service
 
 
@@ -16,6 +16,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
     values = {
         "ports": _ports(context),
         "ssh_from": _ssh_from(context),
+        "tunnel": _tunnel(context),
         "gate_port": GATE_PORT if context.fleet.paces(context.host) else None,
     }
     rules = template("firewall/firewall.nft.j2", context, **values)
@@ -42,9 +43,23 @@ def login_ports(context: Context) -> list[int]:
     ]
 
 
+def _tunnel(context: Context) -> dict[str, object] | None:
+    """The management network's interface and what is open on it, where there is one."""
+    if not wireguard.wanted(context):
+        return None
+    metrics = context.fleet.pacing.metrics if context.fleet.pacing else None
+    inside = {metrics.port} if metrics and not metrics.address.is_loopback else set()
+    return {"interface": wireguard.INTERFACE, "ports": sorted({*context.fleet.firewall.ssh_ports, *inside})}
+
+
+def only_by_tunnel(context: Context) -> bool:
+    """Whether SSH is let in by the management network alone."""
+    return wireguard.wanted(context) and context.fleet.management is not None and context.fleet.management.only
+
+
 def _ssh_from(context: Context) -> dict[int, list[IPNetwork]]:
     """The networks SSH may come from by IP version, without overlaps, which nft refuses."""
-    networks = context.fleet.firewall.ssh_from
+    networks = () if only_by_tunnel(context) else context.fleet.firewall.ssh_from
     v4 = collapse_addresses(network for network in networks if isinstance(network, IPv4Network))
     v6 = collapse_addresses(network for network in networks if isinstance(network, IPv6Network))
     return {4: list(v4), 6: list(v6)}

@@ -89,6 +89,7 @@ class HostSecrets:
     mailbox_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
     policy_certificates: Mapping[str, PolicyCertificate] = field(default_factory=dict)
     relay_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    management_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,53 +1,28 @@
 """Packet filter and bans on a real host: what is shut out, what is let out, and that others' rules stay as they are."""
 
-import json
-import time
-
 import pytest
+from guarding import (
+    ATTACKER,
+    BY_TUNNEL,
+    CONTAINER,
+    FEW,
+    FOREIGN,
+    GUESS,
+    RELAY,
+    TUNNEL,
+    USERSPACE,
+    again,
+    banned,
+    connects,
+    eventually,
+    from_attacker,
+)
 
 from postwright.lab import box, mail, state
 
 pytestmark = pytest.mark.lab
 
 LAB = "lab4"
-FEW = 'fleet["fail2ban"] = {"ssh_failures": 3, "login_failures": 3}'
-ATTACKER = ("10.78.4.20", "fd78:0:0:4::20")
-# Three clients at once, for Dovecot lets each wait longer than the last.
-GUESS = """
-import smtplib, ssl, threading
-easy = ssl._create_unverified_context()
-def guess(port):
-    client = smtplib.SMTP_SSL(HOST, port, context=easy) if port == 465 else smtplib.SMTP(HOST, port)
-    if port == 587:
-        client.starttls(context=easy)
-    client.ehlo()
-    client.user, client.password = "shop@shop.test", "a guess"
-    try:
-        client.auth("PLAIN", client.auth_plain)
-    except smtplib.SMTPException as error:
-        print(error)
-guesses = [threading.Thread(target=guess, args=(port,)) for port in (465, 587, 465)]
-for it in guesses: it.start()
-for it in guesses: it.join()
-"""
-# What another program may have: chains of its own, translation of addresses, and a file that flushes all rules first.
-FOREIGN = """
-flush ruleset
-table ip foreign {
-    set theirs { type ipv4_addr; elements = { 203.0.113.1, 203.0.113.2 }; }
-    chain before { type nat hook prerouting priority dstnat; policy accept; tcp dport 8080 dnat to 10.200.0.2:80; }
-    chain after { type nat hook postrouting priority srcnat; policy accept; ip saddr 10.200.0.0/24 masquerade; }
-    chain passing { type filter hook forward priority filter; policy accept; ip saddr @theirs drop; }
-}
-table ip witness {
-    chain out { type filter hook postrouting priority 200; policy accept; ip daddr 203.0.113.25 tcp dport 25 counter; }
-}
-"""
-CONTAINER = """
-ip netns add inside && ip link add to-inside type veth peer name eth0 netns inside && sysctl -qw net.ipv4.ip_forward=1
-ip addr add 10.200.0.1/24 dev to-inside && ip link set to-inside up
-ip -n inside addr add 10.200.0.2/24 dev eth0 && ip -n inside link set eth0 up && ip -n inside route add default via 10.200.0.1
-"""
 
 
 @pytest.fixture(scope="module")
@@ -57,30 +32,6 @@ def guarded(operator):
     made.run("apply", "--yes", "--no-verify")
     made.on_host(f"cat >/etc/nftables.conf <<'E'\n{FOREIGN}\nE\nsystemctl enable --now nftables")
     return made
-
-
-def connects(user, address, port, within=""):
-    """A shell command that says whether a user of the host gets a connection."""
-    code = f"import socket; socket.create_connection(('{address}', {port}), timeout=5)"
-    return f'{within} runuser -u {user} -- python3 -c "{code}" 2>&1 | tail -1 | grep . || echo connected'
-
-
-def from_attacker(command):
-    return box.run(LAB, "receiver", command, check=False).stdout.strip()
-
-
-def banned(guarded, name):
-    """Who is in a set of the table of bans, IPv4 or IPv6."""
-    shown = guarded.on_host(f"nft -j list set inet postwright_bans {name}").stdout
-    (found,) = [it["set"].get("elem", []) for it in json.loads(shown)["nftables"] if "set" in it]
-    return [it["elem"]["val"] if isinstance(it, dict) else it for it in found]
-
-
-def eventually(question, wanted):
-    deadline = time.monotonic() + 30
-    while (found := question()) != wanted and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return found
 
 
 def test_an_apply_stands_beside_rules_of_others_and_every_check_passes(guarded):
@@ -216,3 +167,92 @@ def test_what_is_switched_off_goes_and_leaves_nothing(guarded):
     assert running == ["inactive", "inactive"]
     assert left == ""
     assert off.json("verify", "-k", "runs_what_is_on_disk")["all_ok"]
+
+
+@pytest.fixture(scope="module")
+def alice(operator):
+    """The public key of an operator whose machine can make a tunnel; the host can as well."""
+    operator.on_host(USERSPACE)
+    box.run(LAB, "receiver", USERSPACE)
+    return from_attacker("umask 077; wg genkey | tee /root/wg.key | wg pubkey")
+
+
+@pytest.fixture(scope="module")
+def tunnelled(operator, alice):
+    """The host with a tunnel beside its other ways in, and the operator's end of it up as `show management` says."""
+    made = operator.changed("tunnelled", TUNNEL.replace("KEY", alice))
+    made.run("apply", "--yes", "--no-verify")
+    text = made.run("show", "management").stdout
+    (made.folder / "shown").write_text(text)
+    box.run(
+        LAB,
+        "receiver",
+        'umask 077; sed "s|(yours)|$(cat /root/wg.key)|" >/etc/wireguard/alice.conf && wg-quick up alice',
+        input=text,
+    )
+    return made
+
+
+@pytest.fixture(scope="module")
+def by_tunnel(operator, tunnelled, alice):
+    """A project of the operator who comes by the tunnel, and wants nobody to come otherwise."""
+    relay, config, known = (tunnelled.folder / name for name in ("relay.py", "ssh_config", "known_hosts"))
+    relay.write_text(RELAY)
+    config.write_text(f"Host 10.99.0.1\n    ProxyCommand ip netns exec pw4-receiver python3 {relay}\n")
+    known.write_text(state.load(LAB).known_hosts.read_text().replace("10.78.4.10", "10.99.0.1"))
+    code = TUNNEL.replace("KEY", alice) + BY_TUNNEL.replace("CONFIG", str(config)).replace("KNOWN", str(known))
+    return operator.changed("by-tunnel", f'{code}fleet["management"]["only"] = True')
+
+
+def test_an_operator_gets_in_by_the_tunnel_that_show_prints(tunnelled):
+    assert "PrivateKey = (yours)" in (tunnelled.folder / "shown").read_text()
+    assert from_attacker(connects("root", "10.99.0.1", 22)) == "connected"
+    assert tunnelled.json("verify", "-k", "management network")["all_ok"]
+    assert tunnelled.json("plan")["empty"]
+
+
+@pytest.mark.usefixtures("tunnelled")
+def test_ssh_is_not_closed_to_one_who_does_not_come_by_the_tunnel(operator, alice):
+    early = operator.changed("early", TUNNEL.replace("KEY", alice) + 'fleet["management"]["only"] = True')
+    done = early.run("apply", "--yes", check=False)
+
+    assert done.returncode == 1
+    assert "it is reached at 10.78.4.10, not by the tunnel" in done.stderr
+    assert from_attacker(connects("root", "10.78.4.10", 22)) == "connected"
+
+
+def test_ssh_by_the_tunnel_alone_is_closed_to_all_others(by_tunnel):
+    by_tunnel.run("apply", "--yes", "--no-verify")
+    here = state.load(LAB).hosts["mx1"]
+
+    assert [from_attacker(connects("root", it, 22)) == "connected" for it in (here.ipv4, here.ipv6, "10.99.0.1")] == [
+        False,
+        False,
+        True,
+    ]
+    assert by_tunnel.json("plan")["empty"]
+    assert by_tunnel.json("verify", "-k", "management network")["all_ok"]
+    assert mail.exchange(name=LAB).good
+
+
+def test_an_operator_cannot_take_his_own_end_of_the_tunnel_away(operator, by_tunnel):
+    bob = 'fleet["management"]["operators"] = {"bob": {"public_key": "A" * 43 + "=", "address": "10.99.0.7"}}'
+    done = again(operator, by_tunnel, "gone", bob).run("apply", "--yes", check=False)
+
+    assert done.returncode == 1
+    assert "you would be cut off" in done.stderr
+    assert from_attacker(connects("root", "10.99.0.1", 22)) == "connected"
+
+
+def test_the_tunnel_outlives_a_restart_and_a_reboot_and_goes_when_it_is_no_longer_wanted(operator, by_tunnel):
+    by_tunnel.on_host("systemctl restart postwright-wireguard")
+    restarted = from_attacker(connects("root", "10.99.0.1", 22))
+    by_tunnel.cut_power()
+    by_tunnel.boot()
+    rebooted = eventually(lambda: from_attacker(connects("root", "10.99.0.1", 22)), "connected")
+    again(operator, by_tunnel, "reopened", 'fleet["management"]["only"] = False').run("apply", "--yes", "--no-verify")
+    operator.run("apply", "--yes", "--no-verify")
+
+    assert (restarted, rebooted) == ("connected", "connected")
+    assert operator.on_host("ip link show postwright", check=False).returncode != 0
+    assert operator.on_host("pgrep wireguard-go", check=False).returncode != 0

@@ -120,6 +120,8 @@ def test_what_stands_in_comments_is_valid_too():
             (Address if "ip" in value else Zone).model_validate(value)
         elif key in Domain.model_fields:
             Domain.model_validate({"name": "example.com", key: value})
+        elif key in Host.model_fields and isinstance(value, str):
+            TypeAdapter(Host.model_fields[key].annotation).validate_python(value)
         elif key in Fleet.model_fields:
             TypeAdapter(Fleet.model_fields[key].annotation).validate_python(value)
         elif not key.startswith("ssh_"):

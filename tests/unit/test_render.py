@@ -222,7 +222,7 @@ def test_the_manifest_lists_every_file_itself_included(whole):
 
 def test_services_are_activated_in_the_order_they_are_needed(whole):
     names = [activation.name for activation in whole.activations]
-    sometimes = {"acme", "opendkim-ed25519", "limits", "pacing", "policies", "mta-sts", "tls-gate"}
+    sometimes = {"acme", "opendkim-ed25519", "limits", "pacing", "policies", "mta-sts", "tls-gate", "wireguard"}
     assert names == [service.name for service in SERVICES if service.unit and service.name not in sometimes]
     for before, after in (
         ("resolver", "postfix"),

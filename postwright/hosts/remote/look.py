@@ -51,7 +51,29 @@ def system() -> dict[str, Any]:
         "clock": time.time(),
         "applying": applying(),
         "drained": (ETC / "drained").exists(),
+        "reached": reached(),
+        "tunnel": tunnel_peers(),
     }
+
+
+def reached() -> list[str]:
+    """The addresses of the operator and of this host that the SSH connection runs between; empty without one.
+
+    Looked for in all processes above this one, for sudo hides it from those below itself.
+    """
+    process = os.getpid()
+    while process > 1:
+        found = re.search(r"(?:^|\0)SSH_CONNECTION=(\S+) \d+ (\S+) ", text_of(f"/proc/{process}/environ"))
+        if found:
+            return [found[1], found[2]]
+        process = int(text_of(f"/proc/{process}/stat").rpartition(")")[2].split()[1])
+    return []
+
+
+def tunnel_peers() -> dict[str, str]:
+    """Address in the management network → public key of the peer that may use it now."""
+    rows = (line.split("\t") for line in run("wg", "show", "postwright", "allowed-ips").stdout.splitlines())
+    return {address.partition("/")[0]: key for key, addresses in rows for address in addresses.split()}
 
 
 def applying() -> str | None:

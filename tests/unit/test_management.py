@@ -1,0 +1,192 @@
+"""The management network: what the inventory may say, what hosts get, and when it is refused."""
+
+import base64
+from dataclasses import replace
+
+import pytest
+from support import PASSPHRASE, another_host, context, host_data, mail_fleet, mail_host, problems, project
+
+from postwright import describe
+from postwright.errors import KeyringError
+from postwright.hosts import preflight
+from postwright.keys import management
+from postwright.services.bundle import bundle
+from postwright.services.fail2ban import ignored
+from postwright.services.wireguard import CONFIGURATION
+
+ALICE = "6uPRTAsD8Sn0W4dHmvpHHmgDjRMiNYWKhwKMEyBH2Uc="
+BOB = "A" * 43 + "="
+NETWORK = {"network": "10.99.0.0/24", "operators": {"alice": {"public_key": ALICE, "address": "10.99.0.201"}}}
+RULES = "/etc/postwright/firewall.nft"
+
+
+def managed(base, address="10.99.0.1", host=None, fleet=None, **changes):
+    """A fleet of one host with a management network, changed."""
+    shared = mail_fleet(management=NETWORK | changes, **(fleet or {}))
+    return project(base, host_data(host=mail_host(management=address, **(host or {})), fleet=shared))
+
+
+def files(base, **changes):
+    fleet = managed(base, **changes).fleet
+    made = context(base)
+    secrets = replace(made.secrets, management_key="(private key of the tunnel)")
+    return {file.path: file for file in bundle(replace(made, fleet=fleet, host=fleet.hosts[0], secrets=secrets)).files}
+
+
+def refused(base, address="10.99.0.1", fleet=None, **changes):
+    shared = mail_fleet(management=NETWORK | changes, **(fleet or {}))
+    return problems(base, host_data(host=mail_host(management=address), fleet=shared))
+
+
+def test_the_private_key_is_in_one_file_that_is_roots_alone_and_never_shown(tmp_path):
+    made = files(tmp_path)
+    holding = [path for path, file in made.items() if b"private key of the tunnel" in file.content]
+
+    assert holding == [CONFIGURATION]
+    assert (made[CONFIGURATION].mode, made[CONFIGURATION].secret) == (0o600, True)
+    assert f"PublicKey = {ALICE}\nAllowedIPs = 10.99.0.201/32\n".encode() in made[CONFIGURATION].content
+
+
+def test_ssh_is_open_by_the_tunnel_beside_the_other_ways_or_alone(tmp_path):
+    beside, alone = (files(tmp_path, only=only)[RULES].content.decode() for only in (False, True))
+    inner = 'iifname "postwright" tcp dport { 22 } accept'
+
+    assert inner in beside
+    assert inner in alone
+    assert "\n        tcp dport { 22 } accept" in beside
+    assert "\n        tcp dport { 22 } accept" not in alone
+    assert "udp dport 51820 accept" in alone
+
+
+def test_metrics_that_listen_beyond_the_host_are_open_on_the_tunnel(tmp_path):
+    pacing = {"pacing": {"metrics": {"address": "10.99.0.1", "port": 9725}}}
+    rules = files(tmp_path, fleet=pacing)[RULES].content.decode()
+
+    assert 'iifname "postwright" tcp dport { 22, 9725 } accept' in rules
+
+
+def test_networks_named_for_ssh_do_not_count_where_the_tunnel_is_the_only_way(tmp_path):
+    rules = files(tmp_path, only=True, fleet={"firewall": {"ssh_from": ["192.0.2.0/24"]}})[RULES].content.decode()
+
+    assert "192.0.2.0/24" not in rules
+
+
+def test_who_comes_by_the_tunnel_is_never_banned(tmp_path):
+    fleet = managed(tmp_path).fleet
+
+    assert "10.99.0.0/24" in ignored(replace(context(tmp_path), fleet=fleet, host=fleet.hosts[0]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"address": "10.98.0.1"}, "host mx1: mail_host.management: 10.98.0.1 is no address of mail_fleet.management.network"),
+        ({"address": "10.99.0.0"}, "host mx1: mail_host.management: 10.99.0.0 is no address of mail_fleet.management.network"),
+        ({"address": "10.99.0.201"}, "mail_fleet.management.operators.alice.address: 10.99.0.201 is used already by host mx1"),
+        ({"address": None}, "host mx1: mail_host.management: missing; give it an address of 10.99.0.0/24"),
+        ({"port": 53}, "mail_fleet.management.port: 53 is that of the resolver"),
+        ({"operators": {}}, "mail_fleet.management.operators: "),
+        ({"operators": {"alice": {"public_key": "short", "address": "10.99.0.2"}}}, "mail_fleet.management.operators.alice.public_key: "),
+        ({"only": True, "fleet": {"firewall": {"extra_tcp": [22]}}}, "mail_fleet.firewall.extra_tcp: opens 22 to everybody"),
+        (
+            {"operators": {name: {"public_key": ALICE, "address": f"10.99.0.{last}"} for name, last in (("a", 2), ("b", 3))}},
+            "mail_fleet.management.operators.b.public_key: is that of a",
+        ),
+    ],
+)  # fmt: skip
+def test_what_could_not_work_is_refused_with_its_key_path(tmp_path, changes, expected):
+    assert [problem.startswith(expected) for problem in refused(tmp_path, **changes)] == [True]
+
+
+def test_a_network_that_holds_a_hosts_own_address_is_refused(tmp_path):
+    operators = {"alice": {"public_key": ALICE, "address": "192.0.2.201"}}
+    (problem,) = refused(tmp_path, address="192.0.2.1", network="192.0.2.0/24", operators=operators)
+
+    assert "192.0.2.10 of host mx1 (addresses[0]) lies in it" in problem
+
+
+def test_a_host_with_an_address_and_no_network_is_refused(tmp_path):
+    (problem,) = problems(tmp_path, host_data(host=mail_host(management="10.99.0.1")))
+
+    assert "there is no mail_fleet.management" in problem
+
+
+def test_every_host_of_the_fleet_needs_an_address(tmp_path):
+    fleet = mail_fleet(management=NETWORK)
+    found = problems(
+        tmp_path, host_data(host=mail_host(management="10.99.0.1"), fleet=fleet), another_host(fleet=fleet)
+    )
+
+    assert [it.partition(":")[0] for it in found] == ["host mx2"]
+
+
+def come(fleet, reached, tunnel):
+    system = {
+        "id": "debian", "release": "13", "pretty": "", "root": True, "systemd": True, "free": {}, "clock": 0, "applying": None,
+        "reached": reached, "tunnel": tunnel,
+    }  # fmt: skip
+    return list(preflight.problems(fleet.hosts[0], fleet, {"system": system, "listeners": {}}, 0))
+
+
+def test_only_is_for_who_comes_by_the_tunnel(tmp_path):
+    fleet = managed(tmp_path, only=True).fleet
+    tunnel = {"10.99.0.201": ALICE}
+
+    assert "it is reached at 192.0.2.10, not by the tunnel" in come(fleet, ["198.51.100.1", "192.0.2.10"], {})[0]
+    assert "reached at an unknown address" in come(fleet, [], tunnel)[0]
+    assert come(fleet, ["10.99.0.201", "10.99.0.1"], tunnel) == []
+    assert come(managed(tmp_path).fleet, ["198.51.100.1", "192.0.2.10"], {}) == []
+
+
+@pytest.mark.parametrize("tunnel", [{"10.99.0.201": BOB}, {"10.99.0.7": ALICE}])
+def test_nobody_takes_the_end_of_the_tunnel_away_that_he_comes_by(tmp_path, tunnel):
+    (operator,) = tunnel
+    (problem,) = come(managed(tmp_path, only=True).fleet, [operator, "10.99.0.1"], tunnel)
+
+    assert "you would be cut off" in problem
+
+
+def test_a_key_is_made_once_encrypted_and_private_and_its_public_half_fits(tmp_path):
+    first = management.make(tmp_path, ["mx1", "mx2"], PASSPHRASE)
+    kept = management.public_key(tmp_path, "mx1")
+    second = management.make(tmp_path, ["mx1", "mx2"], PASSPHRASE)
+    pem = tmp_path / "management" / "mx1.pem"
+
+    assert (first, second) == (["mx1", "mx2"], [])
+    assert management.public_key(tmp_path, "mx1") == kept != management.public_key(tmp_path, "mx2")
+    assert b"ENCRYPTED" in pem.read_bytes()
+    assert pem.stat().st_mode & 0o777 == 0o600
+    assert len(base64.b64decode(management.private_key(tmp_path, "mx1", PASSPHRASE))) == 32
+
+
+def test_a_run_cut_short_between_the_halves_goes_on_with_the_first(tmp_path):
+    management.make(tmp_path, ["mx1"], PASSPHRASE)
+    public = management.public_key(tmp_path, "mx1")
+    (tmp_path / "management" / "mx1.pub").unlink()
+
+    assert management.make(tmp_path, ["mx1"], PASSPHRASE) == ["mx1"]
+    assert management.public_key(tmp_path, "mx1") == public
+
+
+def test_a_key_that_is_not_there_is_told_apart_from_one_that_cannot_be_read(tmp_path):
+    absent = management.private_key(tmp_path, "mx1", PASSPHRASE), management.public_key(tmp_path, "mx1")
+    management.make(tmp_path, ["mx1"], PASSPHRASE)
+
+    assert absent == ("", "")
+    with pytest.raises(KeyringError, match="the passphrase does not open it"):
+        management.private_key(tmp_path, "mx1", "another passphrase that is long")
+    with pytest.raises(KeyringError, match="cannot be that of a file"):
+        management.make(tmp_path, ["../mx1"], PASSPHRASE)
+
+
+def test_what_is_shown_is_an_operators_configuration_but_for_the_private_key(tmp_path):
+    made = managed(tmp_path, host={"addresses": [("2001:db8::10", "mx1.example.com")]})
+    before = describe.management(made)[1]
+    management.make(tmp_path / "keys", ["mx1"], PASSPHRASE)
+    value, lines = describe.management(made)
+
+    assert "PublicKey = (made by the first apply)" in before
+    assert f"PublicKey = {management.public_key(tmp_path / 'keys', 'mx1')}" in lines
+    assert {"Address = 10.99.0.201/32", "AllowedIPs = 10.99.0.1/32", "Endpoint = [2001:db8::10]:51820"} <= set(
+        value["alice"]
+    )
