@@ -13,8 +13,10 @@ from postwright.checks import ssh
 from postwright.checks.context import Told, told
 from postwright.dns.kinds import dmarc, senders
 from postwright.inventory import Project
-from postwright.model import Domain, Fleet, Host
-from postwright.services import SERVICES
+from postwright.model import Domain, Fleet, Hardening, Host
+from postwright.services import SERVICES, apparmor, audit, kernel, upgrades
+from postwright.services.parts import Context, HostSecrets, Service
+from postwright.services.sandbox import EXPOSURE
 
 # A check with one of these arguments runs on the domains it is about.
 _DOMAINS: dict[str, Callable[[Fleet, Domain], object]] = {
@@ -26,6 +28,16 @@ _DOMAINS: dict[str, Callable[[Fleet, Domain], object]] = {
     "tls_reporting": lambda _fleet, domain: domain.tls_reports,
     "rotated": lambda fleet, _domain: fleet.keys.rotate_every,
     "delegated": lambda _fleet, domain: domain.delegated,
+}
+
+# A check with one of these arguments runs on every host, where the fleet is hardened that way.
+_HARDENED: dict[str, Callable[[Hardening], object]] = {
+    "ssh_host": lambda said: said.ssh,
+    "updated_host": lambda said: said.upgrades,
+    "tuned_host": lambda said: said.sysctl,
+    "journal_host": lambda said: said.journal,
+    "audited_host": lambda said: said.audit,
+    "armored_host": lambda said: said.apparmor,
 }
 
 
@@ -79,6 +91,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     fleet = told().fleet
     if "service_of" in metafunc.fixturenames:
         units = [(host, service) for host in fleet.hosts for service in SERVICES if service.unit]
+        units = [(host, service) for host, service in units if not _switched_off(fleet, host, service)]
         metafunc.parametrize("service_of", units, ids=[f"{host.name}-{service.name}" for host, service in units])
     if "mail_host" in metafunc.fixturenames:
         metafunc.parametrize("mail_host", fleet.hosts, ids=[host.name for host in fleet.hosts])
@@ -100,7 +113,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "certified" in metafunc.fixturenames:
         pairs = [(host, address) for host in fleet.hosts for address in host.addresses if fleet.certificate_authorities]
         metafunc.parametrize("certified", pairs, ids=[f"{host.name}-{address.ip}" for host, address in pairs])
+    _parametrize_hardening(metafunc, fleet)
     _parametrize_domains(metafunc, fleet)
+
+
+def _parametrize_hardening(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
+    if "boxed" in metafunc.fixturenames:
+        boxes = [(host, it) for host in fleet.hosts for it in SERVICES if _is_boxed(fleet, host, it)]
+        metafunc.parametrize("boxed", boxes, ids=[f"{host.name}-{service.name}" for host, service in boxes])
+    for name, concerns in _HARDENED.items():
+        if name in metafunc.fixturenames:
+            hosts = [host for host in fleet.hosts if concerns(fleet.hardening)]
+            metafunc.parametrize(name, hosts, ids=[host.name for host in hosts])
+
+
+def _switched_off(fleet: Fleet, host: Host, service: Service) -> bool:
+    """Whether it is part of hardening, and not wanted."""
+    parts = (kernel.SERVICE, upgrades.SERVICE, apparmor.SERVICE, audit.SERVICE)
+    return service in parts and not service.wanted(Context(fleet, host, "13", HostSecrets()))
+
+
+def _is_boxed(fleet: Fleet, host: Host, service: Service) -> bool:
+    """Whether the unit of this service is to be in a sandbox; that of the second signer is as that of the first."""
+    there = service.wanted(Context(fleet, host, "13", HostSecrets()))
+    return fleet.hardening.sandbox and there and service.name in EXPOSURE
 
 
 def _parametrize_domains(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
