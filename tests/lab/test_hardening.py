@@ -47,6 +47,11 @@ def code(moment):
     return f"{(int.from_bytes(digest[start : start + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06d}"
 
 
+def answering(said):
+    """Says this to each prompt; PAM's last word comes without one."""
+    return lambda _title, _text, prompts: [said for _ in prompts]
+
+
 def trial(step):
     """A step of the trial of sshd's settings, run on the host as an apply runs it; taken back in 4 s."""
     request = {"what": "ssh", "step": step, "seconds": 4}
@@ -170,11 +175,11 @@ def test_an_admin_needs_a_code_besides_the_key_and_the_inventory_s_user_does_not
     on.run("apply", "--yes", "--no-verify")
     right, wrong = session(), session()
     still_asked = right.auth_publickey("alice", key(operator))
-    done = right.auth_interactive("alice", lambda *_: [code(time.time())])
+    done = right.auth_interactive("alice", answering(code(time.time())))
     wrong.auth_publickey("alice", key(operator))
 
     with pytest.raises(paramiko.AuthenticationException):
-        wrong.auth_interactive("alice", lambda *_: ["000000"])
+        wrong.auth_interactive("alice", answering("000000"))
     right.close()
     wrong.close()
 
