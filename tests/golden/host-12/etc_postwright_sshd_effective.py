@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 WANTED = "/etc/postwright/sshd.conf"
 OURS = "/etc/ssh/sshd_config.d/00-postwright.conf"
+FOLDER = "/etc/ssh/sshd_config.d"
 MAIN = "/etc/ssh/sshd_config"
 # sshd -T says it in the older word.
 OLDER = {"prohibit-password": "without-password"}
@@ -43,7 +44,7 @@ def wanted() -> dict[str, str]:
 
 def foreign() -> list[tuple[str, int, str, str, bool]]:
     """The lines of all other files, in the order sshd reads them."""
-    files = [*sorted(glob.glob("/etc/ssh/sshd_config.d/*.conf")), MAIN]  # noqa: PTH207
+    files = [*sorted(glob.glob(f"{FOLDER}/*.conf")), MAIN]  # noqa: PTH207
     return [(path, *line) for path in files if path != OURS for line in settings(path)]
 
 
