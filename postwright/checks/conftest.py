@@ -16,10 +16,11 @@ from postwright.dns.kinds import dmarc, senders
 from postwright.dns.kinds.exchangers import takers
 from postwright.inventory import Project
 from postwright.mailboxes import held_by, reports_to
-from postwright.model import Domain, Fleet, Host
-from postwright.services import SERVICES, bans, fail2ban, limits, wireguard
-from postwright.services.parts import Context, HostSecrets
+from postwright.model import Domain, Fleet, Hardening, Host
+from postwright.services import SERVICES, apparmor, audit, bans, fail2ban, kernel, limits, upgrades, wireguard
+from postwright.services.parts import Context, HostSecrets, Service
 from postwright.services.postfix import DRAINED
+from postwright.services.sandbox import EXPOSURE
 
 # A check with one of these arguments runs on the hosts it is about; so do those of ``pytest_generate_tests``.
 _HOSTS: dict[str, Callable[[Fleet, Host], object]] = {
@@ -43,6 +44,15 @@ _DOMAINS: dict[str, Callable[[Fleet, Domain], object]] = {
 }
 
 _INTAKE = ("submission_host", "mx_host", "dane_host")  # arguments of checks that speak SMTP to the host from outside
+# A check with one of these arguments runs on every host, where the fleet is hardened that way.
+_HARDENED: dict[str, Callable[[Hardening], object]] = {
+    "ssh_host": lambda said: said.ssh,
+    "updated_host": lambda said: said.upgrades,
+    "tuned_host": lambda said: said.sysctl,
+    "journal_host": lambda said: said.journal,
+    "audited_host": lambda said: said.audit,
+    "armored_host": lambda said: said.apparmor,
+}
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +123,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     fleet = told().fleet
     if "service_of" in metafunc.fixturenames:
         units = [(host, service) for host in fleet.hosts for service in SERVICES if service.unit]
+        units = [(host, service) for host, service in units if not _switched_off(fleet, host, service)]
         metafunc.parametrize("service_of", units, ids=[f"{host.name}-{service.name}" for host, service in units])
     if "mail_host" in metafunc.fixturenames:
         metafunc.parametrize("mail_host", fleet.hosts, ids=[host.name for host in fleet.hosts])
@@ -140,6 +151,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("certified", pairs, ids=[f"{host.name}-{address.ip}" for host, address in pairs])
     _parametrize_guarded(metafunc, fleet)
     _parametrize_hosts(metafunc, fleet)
+    _parametrize_submission(metafunc, fleet)
+    _parametrize_hardening(metafunc, fleet)
     _parametrize_domains(metafunc, fleet)
 
 
@@ -181,6 +194,28 @@ def _foreign(fleet: Fleet, host: Host) -> list[str]:
         return []
     own = {sender.partition("@")[2] for sender in login.senders}
     return [domain.name for domain in fleet.domains_of(host) if not domain.delegated and domain.name not in own]
+
+
+def _parametrize_hardening(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
+    if "boxed" in metafunc.fixturenames:
+        boxes = [(host, it) for host in fleet.hosts for it in SERVICES if _is_boxed(fleet, host, it)]
+        metafunc.parametrize("boxed", boxes, ids=[f"{host.name}-{service.name}" for host, service in boxes])
+    for name, concerns in _HARDENED.items():
+        if name in metafunc.fixturenames:
+            hosts = [host for host in fleet.hosts if concerns(fleet.hardening)]
+            metafunc.parametrize(name, hosts, ids=[host.name for host in hosts])
+
+
+def _switched_off(fleet: Fleet, host: Host, service: Service) -> bool:
+    """Whether it is part of hardening, and not wanted."""
+    parts = (kernel.SERVICE, upgrades.SERVICE, apparmor.SERVICE, audit.SERVICE)
+    return service in parts and not service.wanted(Context(fleet, host, "13", HostSecrets()))
+
+
+def _is_boxed(fleet: Fleet, host: Host, service: Service) -> bool:
+    """Whether the unit of this service is to be in a sandbox; that of the second signer is as that of the first."""
+    there = service.wanted(Context(fleet, host, "13", HostSecrets()))
+    return fleet.hardening.sandbox and there and service.name in EXPOSURE
 
 
 def _parametrize_domains(metafunc: pytest.Metafunc, fleet: Fleet) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import subprocess
 from typing import Any
 
 from testinfra.backend.ssh import SshBackend
@@ -64,6 +66,28 @@ def connected(host: Host, control_path: str) -> Reached:
     reached = Reached(backend)
     backend.set_host(reached)
     return reached
+
+
+def offered(host: Host) -> set[str]:
+    """How the host lets people log in, as it tells a stranger; UnknownError if it cannot be reached.
+
+    Asks for the list only (RFC 4252 section 5.2): no password is tried.
+    """
+    options = ("PreferredAuthentications=none", "NumberOfPasswordPrompts=0", "ControlPath=none", "ConnectTimeout=10")
+    ssh = host.ssh
+    known = (f"UserKnownHostsFile={ssh.known_hosts}", "StrictHostKeyChecking=yes") if ssh.known_hosts else ()
+    argv = ["ssh", "-p", str(ssh.port), *(["-F", str(ssh.config)] if ssh.config else [])]
+    argv += [part for option in (*options, *known) for part in ("-o", option)]
+    done = subprocess.run(
+        [*argv, f"{ssh.user}@{ssh.hostname}", "true"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found := re.search(r"Permission denied \(([a-z,-]+)\)", done.stderr):
+        return set(found[1].split(","))
+    raise UnknownError(problem(host, _LOST, done.stderr))
 
 
 def problem(host: Host, status: int, stderr: str) -> str:

@@ -16,7 +16,7 @@ EXPOSURE = {
     "opendkim": 0.4,
     "opendkim-ed25519": 0.4,
     "submission": 2.8,
-    "pacing": 1.0,
+    "pacing": 1.3,
     "postfix": 3.3,
 }
 _TEMPLATES = {

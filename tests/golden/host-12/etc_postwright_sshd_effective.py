@@ -10,7 +10,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+WANTED = "/etc/postwright/sshd.conf"
 OURS = "/etc/ssh/sshd_config.d/00-postwright.conf"
+FOLDER = "/etc/ssh/sshd_config.d"
 MAIN = "/etc/ssh/sshd_config"
 # sshd -T says it in the older word.
 OLDER = {"prohibit-password": "without-password"}
@@ -36,13 +38,13 @@ def settings(path: str) -> Iterator[tuple[int, str, str, bool]]:
 
 
 def wanted() -> dict[str, str]:
-    """What our file says of everybody."""
-    return {key: OLDER.get(value, value) for _, key, value, inside in settings(OURS) if not inside}
+    """What is described for everybody."""
+    return {key: OLDER.get(value, value) for _, key, value, inside in settings(WANTED) if not inside}
 
 
 def foreign() -> list[tuple[str, int, str, str, bool]]:
     """The lines of all other files, in the order sshd reads them."""
-    files = [*sorted(glob.glob("/etc/ssh/sshd_config.d/*.conf")), MAIN]  # noqa: PTH207
+    files = [*sorted(glob.glob(f"{FOLDER}/*.conf")), MAIN]  # noqa: PTH207
     return [(path, *line) for path in files if path != OURS for line in settings(path)]
 
 
@@ -69,6 +71,8 @@ def problems() -> Iterator[str]:
 def _cause(places: list[str]) -> str:
     if places:
         return f"{places[0]} says otherwise, and is read first; take that line out"
+    if any(key == "include" for _, key, _, _ in settings(MAIN)):
+        return f"{OURS} is not as described; an apply puts it back"
     return f"{MAIN} must begin with the line Include /etc/ssh/sshd_config.d/*.conf"
 
 

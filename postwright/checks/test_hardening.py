@@ -1,0 +1,147 @@
+"""How a host is locked down: seen from outside where that is possible, and by asking the programs themselves."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import testinfra.host
+
+from postwright.checks import ssh
+from postwright.checks.answers import last_line
+from postwright.checks.unknown import UnknownError
+from postwright.model import Fleet, Host
+from postwright.services import SERVICES, audit, kernel
+from postwright.services.bundle import MANIFEST
+from postwright.services.parts import Release, Service
+from postwright.services.sandbox import EXPOSURE
+from postwright.services.ssh import EFFECTIVE
+from postwright.services.upgrades import TIMERS
+
+On = Callable[[Host], testinfra.host.Host]
+DAY = 86_400  # seconds
+
+
+def test_ssh_offers_keys_only(ssh_host: Host) -> None:
+    """A stranger who connects by SSH is asked for a key, and never for a password."""
+    found = ssh.offered(ssh_host)
+
+    assert found == {"publickey"}, f"it offers {', '.join(sorted(found))}"
+
+
+def test_sshd_does_what_is_described(ssh_host: Host, on: On) -> None:
+    """What sshd says of itself is what postwright's file says, whatever others say beside it."""
+    done = on(ssh_host).run(f"python3 -B {EFFECTIVE}")
+
+    assert done.rc == 0, done.stderr.splitlines()[0] if done.stderr else f"exit status {done.rc}"
+
+
+def test_security_updates_come(updated_host: Host, on: On) -> None:
+    """apt's timers run, and the last look for security updates did not fail."""
+    there = on(updated_host)
+    stopped = [timer for timer in TIMERS if there.run(f"systemctl is-active {timer}").stdout.strip() != "active"]
+    services = [timer.replace(".timer", ".service") for timer in TIMERS]
+    results = {it: there.check_output(f"systemctl show {it} -p Result --value").strip() for it in services}
+
+    assert not stopped, f"{', '.join(stopped)} is not active"
+    failed = {name: result for name, result in results.items() if result != "success"}
+    assert not failed, ", ".join(f"{name}: {result}" for name, result in failed.items())
+
+
+def test_services_run_the_libraries_that_are_installed(mail_host: Host, on: On) -> None:
+    """No service of ours runs with a library that an update has replaced; a restart takes up the new one."""
+    there = on(mail_host)
+    release = _release(there)
+    units = " ".join({service.unit(release) for service in SERVICES if service.unit})
+    script = (
+        f"for unit in {units}; do pid=$(systemctl show $unit -p MainPID --value 2>/dev/null); "
+        r"if [ ${pid:-0} -gt 0 ] && grep -qE '\.so[.0-9]* \(deleted\)' /proc/$pid/maps; then echo $unit; fi; done"
+    )
+    found = there.check_output(script).split()
+
+    assert not found, f"restart {', '.join(found)}"
+
+
+def test_kernel_settings_are_as_described(tuned_host: Host, on: On) -> None:
+    """The kernel's live settings are as described, as far as this host may set them."""
+    there = on(tuned_host)
+    done = there.run(f"python3 -B {kernel.COMPARE}")
+
+    assert done.rc == 0, done.stderr.splitlines()[0] if done.stderr else f"exit status {done.rc}"
+    if done.stdout and not _is_container(there):
+        raise UnknownError(f"host {tuned_host.name}: {done.stdout.splitlines()[0]}; name it in hardening.sysctl.leave")
+
+
+def test_log_is_kept_as_long_as_described(journal_host: Host, fleet: Fleet, on: On) -> None:
+    """The journal outlives a reboot, and holds nothing older than described."""
+    there, said = on(journal_host), fleet.hardening.journal
+    oldest = there.run("journalctl -q -o short-unix --no-pager | head -n 1").stdout.split(".")[0]
+    if said is None or not oldest.isdigit():
+        raise UnknownError(f"host {journal_host.name}: its journal shows nothing")
+    days = (time.time() - int(oldest)) / DAY
+
+    assert there.file("/var/log/journal").is_directory, "/var/log/journal is not there"
+    assert days <= said.max_days + 2, f"its oldest line is {days:.0f} days old"  # files are a day long
+
+
+def test_service_is_in_its_sandbox(boxed: tuple[Host, Service], on: On) -> None:
+    """What systemd counts of the service's exposure is no more than docs/hardening.md says."""
+    host, service = boxed
+    unit = service.unit(_release(on(host))) if service.unit else ""
+    shown = on(host).run(f"systemd-analyze security --no-pager {unit}").stdout
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", shown)
+    if found is None:
+        raise UnknownError(f"host {host.name}: systemd-analyze says nothing of {unit}")
+
+    assert float(found[1]) <= EXPOSURE[service.name], f"{unit} is at {found[1]}, not {EXPOSURE[service.name]}"
+
+
+def test_apparmor_enforces(armored_host: Host, on: On) -> None:
+    """AppArmor runs, and no profile of a service of ours only complains."""
+    there = on(armored_host)
+    if there.run("cat /sys/module/apparmor/parameters/enabled").stdout.strip() != "Y" or _is_container(there):
+        raise UnknownError(f"host {armored_host.name}: no AppArmor in its kernel; say hardening.apparmor False")
+    profiles = there.run("cat /sys/kernel/security/apparmor/profiles").stdout
+    ours = [line for line in profiles.splitlines() if re.search(r"unbound|chronyd|dovecot|postfix|opendkim", line)]
+
+    assert there.service("apparmor").is_running, "apparmor.service is not active"
+    slack = [line for line in ours if not line.endswith("(enforce)")]
+    assert not slack, f"{slack[0]}; run aa-enforce"
+
+
+def test_changes_are_audited(audited_host: Host, on: On) -> None:
+    """The audit log runs, and has the rules for keys, mail configuration and users."""
+    there = on(audited_host)
+    if _is_container(there):
+        raise UnknownError(f"host {audited_host.name}: a container has no audit log; say hardening.audit False")
+    loaded = there.run("auditctl -l")
+    wanted = there.run(f"grep -c ^-a {audit.RULES}").stdout.strip()
+
+    assert there.service("auditd").is_running, "auditd is not running"
+    assert loaded.rc == 0, last_line(loaded.stderr)
+    assert loaded.stdout.count("key=postwright-") == int(wanted or 0), "its rules are not loaded; an apply loads them"
+
+
+def test_nobody_else_may_write_our_files(mail_host: Host, on: On) -> None:
+    """No file of ours can be written by anybody but its owner, and secrets cannot be read by others."""
+    rows = on(mail_host).run(f"xargs -d '\\n' stat -c '%a %U %n' <{MANIFEST}").stdout.splitlines()
+    found = [row.split(" ", 2) for row in rows]
+    if not found:
+        raise UnknownError(f"host {mail_host.name}: {MANIFEST} names nothing")
+    open_to = [name for mode, _, name in found if int(mode, 8) & 0o022]
+    secret = re.compile(r"\.pem$|passwd$|relay_password$")
+    read = [
+        name for mode, _, name in found if secret.search(name) and "certificate" not in name and int(mode, 8) & 0o007
+    ]
+
+    assert not open_to, f"others may write {open_to[0]}"
+    assert not read, f"others may read {read[0]}"
+
+
+def _release(there: testinfra.host.Host) -> Release:
+    return "12" if there.system_info.release.startswith("12") else "13"
+
+
+def _is_container(there: testinfra.host.Host) -> bool:
+    return bool(there.run("systemd-detect-virt --quiet --container").rc == 0)
