@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-servers test-nightly lint format golden docs bench-dns bench-mail prove-pacing clean
+.PHONY: help demo test test-unit test-servers test-nightly lint format golden docs bench-dns bench-mail prove-kills prove-pacing clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -47,6 +47,10 @@ test-unit: $(BIN)/pytest-ready  ## the tests that need neither root nor servers
 test-nightly: $(BIN)/pytest-ready  ## the property tests with 10,000 examples each; half an hour
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/unit/test_dns_foreign_values.py tests/unit/test_dns_merge_spf.py \
 	    tests/unit/test_dns_spf_join.py tests/unit/test_lifecycle_model.py tests/provider/test_cloudflare_property.py
+
+prove-kills: $(BIN)/pytest-ready  ## an apply killed early and late in each operation, each time healed; needs root, half an hour
+	@$(SUDO) $(BIN)/python -m postwright.lab.require --install
+	$(SUDO) POSTWRIGHT_KILL_MIDDLES="0 0.3 1" $(BIN)/python -m pytest -s tests/lab/test_every_step.py
 
 prove-pacing: $(BIN)/pytest-ready  ## something killed on each of 51 days of a plan; 100,000 messages held; needs root, half an hour
 	@$(SUDO) $(BIN)/python -m postwright.lab.require --install

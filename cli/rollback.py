@@ -51,13 +51,10 @@ def rollback(
 
     project = read(options)
     hosts = _hosts(project, names, only_list=only_list)
-    progress = output.Progress(verbose=bool(options.verbose))
     if only_list:
-        progress.phase("reading hosts")
-        found = service.kept(project, hosts)
-        progress.done()
-        _print_list(options, found)
+        _list(options, project, hosts)
         return
+    progress = output.Progress(verbose=bool(options.verbose))
     with apply.exclusively(project):
         agreed = service.make_rollback(project, hosts, number, progress.phase)
         progress.done()
@@ -82,6 +79,16 @@ def _hosts(project: Project, names: tuple[str, ...], *, only_list: bool) -> list
     if not names and len(known) > 1 and not only_list:
         raise UsageError(f"which host? there are {', '.join(known)}; name one, or several, with --host")
     return list(dict.fromkeys(names)) or known
+
+
+def _list(options: Options, project: Project, hosts: list[str]) -> None:
+    from postwright import rollback as service  # noqa: PLC0415 - heavy
+
+    progress = output.Progress(verbose=bool(options.verbose))
+    progress.phase("reading hosts")
+    found = service.kept(project, hosts)
+    progress.done()
+    _print_list(options, found)
 
 
 def _print_list(options: Options, found: dict[str, list[Generation]]) -> None:

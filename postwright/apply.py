@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from postwright import clock, material, unpaced
@@ -31,6 +32,8 @@ from postwright.rotation.living import holdings, living
 from postwright.rotation.outlook import outlook, unled
 from postwright.rotation.proving import prove
 from postwright.terms import Terms
+
+_Told = tuple[Phase, Callable[[str, str], None]]  # of a phase; of a step on a host
 
 
 @dataclass
@@ -141,28 +144,38 @@ def apply(
     Raises LockedError, UnsafePlan, ProviderError, DeployError or UsageError; each says what had landed before.
     """
     landed = Landed()
-    unproven = project.base / ".postwright" / "unproven"
     if not expected.is_empty:
-        unproven.touch()
+        _unproven(project).touch()
     with _interruptible(project, landed):
         _make_keys(project, expected, phase, terms)
         plan = publish(project, expected, phase, landed.zone, terms, partial(moves.missed, project))
         moves.published(project, key_wait(project, plan))
         await_caches(project, plan, phase, settle=terms.settle)
         _confirm_keys(project, expected, phase, terms)
-        before = clock.now()
-        due = unproven.exists() or bool(moves.unproven(living(project)))
-        for wave in _rolling(project, expected, landed, terms):
-            phase("hosts" if not landed.waves else f"hosts: {listed(wave)}")
-            runner.apply(project, lambda line: _note(landed, line, step), hosts=wave, terms=terms.of_hosts)
-            if due or landed.hosts:
-                phase("proving that every host signs" if not landed.waves else "proving that they sign")
-                landed.proven += prove(project, phase, wave, landed.done)
-        unproven.unlink(missing_ok=True)
-        moves.taken_off(project, before)
+        _hosts(project, expected, landed, (phase, step), terms)
         retract(project, plan, phase, landed.zone)
         moves.ended(project)
     return landed
+
+
+def _unproven(project: Project) -> Path:
+    """The note that signing is unproven."""
+    return project.base / ".postwright" / "unproven"
+
+
+def _hosts(project: Project, expected: FleetPlan, landed: Landed, told: _Told, terms: Terms) -> None:
+    """Bring the hosts to what they are to be, wave by wave, each proven before the next."""
+    phase, step = told
+    before = clock.now()
+    due = _unproven(project).exists() or bool(moves.unproven(living(project)))
+    for wave in _rolling(project, expected, landed, terms):
+        phase("hosts" if not landed.waves else f"hosts: {listed(wave)}")
+        runner.apply(project, lambda line: _note(landed, line, step), hosts=wave, terms=terms.of_hosts)
+        if due or landed.hosts:
+            phase("proving that every host signs" if not landed.waves else "proving that they sign")
+            landed.proven += prove(project, phase, wave, landed.done)
+    _unproven(project).unlink(missing_ok=True)
+    moves.taken_off(project, before)
 
 
 def _rolling(project: Project, expected: FleetPlan, landed: Landed, terms: Terms) -> Iterator[tuple[str, ...]]:

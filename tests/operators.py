@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,7 @@ for _name in {others}:
     mail_hosts.append((_name, _twin))
     mail[0].append(_name)
 """
+_had = {}  # lab → the lock by which this process has it
 _BROKEN_RELOAD = "/run/systemd/system/opendkim.service.d/broken-reload.conf"
 
 
@@ -193,15 +196,26 @@ def project(folder, lab, host="mx1", *others):
 def lab_operator(folder, lab, host="mx1", *others):
     """A project on a fresh lab with this host, or these; take it down with ``leave``."""
     made = project(folder / "project", lab, host, *others)
+    _have(lab)
     box.down(lab)
     wanted = [argument for name in (*made.hosts, "receiver", "ns") for argument in ("--host", name)]
     made.run("lab", "up", *wanted)
     return made
 
 
+def _have(lab):
+    """Wait until no other test module has this lab: several name the same one, and run side by side."""
+    if lab not in _had:
+        file = (Path(tempfile.gettempdir()) / f"postwright-tests-{lab}.lock").open("w")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _had[lab] = file
+
+
 def leave(operator):
     box.down(operator.lab)
     shutil.rmtree(operator.folder, ignore_errors=True)
+    if file := _had.pop(operator.lab, None):
+        file.close()
 
 
 def kill(process):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from postwright.render import template
-from postwright.services.parts import Context, HostFile, Service
+from postwright.services.parts import Check, Context, HostFile, Service
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
@@ -18,5 +18,6 @@ SERVICE = Service(
     title="time and basics",
     packages=("chrony", "iproute2", "ca-certificates"),
     files=_files,
+    checks=(Check("chronyd -p -f /etc/chrony/chrony.conf >/dev/null"),),
     unit=lambda _release: "chrony.service",
 )

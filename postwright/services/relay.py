@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from postwright.lanes import RELAY_PASSWORDS, Smarthost, paced
-from postwright.services.parts import Context, HostFile, Service
+from postwright.services.parts import Check, Context, HostFile, Service
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
@@ -30,6 +30,8 @@ SERVICE = Service(
     # Postfix knows no way to log in without them.
     packages=("libsasl2-modules",),
     files=_files,
+    # One login at one server; Postfix itself says nothing of a line that is none.
+    checks=(Check(f"! grep -Eqv '^\\[[^]]+\\]:[0-9]+ [^ :]+:.+$' {RELAY_PASSWORDS}"),),
     # Postfix uses it until it has been restarted without.
     lasting=(RELAY_PASSWORDS,),
     wanted=_wanted,

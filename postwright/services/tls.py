@@ -26,6 +26,7 @@ def wanted(context: Context) -> bool:
 
 # A key that does not belong to the certificate would take TLS away from every session.
 _PAIR = (
+    f"openssl x509 -noout -in {CERTIFICATE} && openssl pkey -noout -in {KEY} && "
     f'test "$(openssl x509 -noout -pubkey -in {CERTIFICATE})" = "$(openssl pkey -pubout -in {KEY})"'
     " || { echo the TLS key does not belong to the certificate; false; }"
 )

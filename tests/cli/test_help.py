@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 ORDER = {
     "Describe": ["init", "check", "show"],
     "Change": ["plan", "apply", "undo", "keys", "users", "warmup"],
+    "Change": ["plan", "apply", "undo", "rollback", "keys", "warmup"],
     "Prove": ["verify", "status", "report"],
     "Practise": ["lab"],
 }

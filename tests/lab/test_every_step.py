@@ -1,0 +1,157 @@
+"""Every operation of the deploy is a point to be killed at; every service has a checker that stops a bad file of it.
+
+Both lists come from what is there: a new operation or service is covered by itself, or fails here by its name.
+"""
+
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from inbox import arrived
+from operators import kill
+from traffic import Traffic
+
+import postwright
+from postwright.lab import mail
+from postwright.services import SERVICES
+
+pytestmark = pytest.mark.lab
+
+LAB, HOST = "lab2", "mx3"
+# Seconds into each operation at which it is killed as well, each from a disturbed host and healed; `make prove-kills`.
+MIDDLES = [float(it) for it in os.environ.get("POSTWRIGHT_KILL_MIDDLES", "").split()]
+EVERYTHING = """
+fleet["keys"]["algorithm"] = "rsa+ed25519"
+import pathlib as _pathlib
+_secret = _pathlib.Path(__file__).parent / "relay-password"
+_secret.touch(mode=0o600)
+_secret.write_text("secret\\n")
+fleet["pacing"] = {"relay": {"server": "mx.bigmail.test", "login": "shop", "password": {"file": str(_secret)}}}
+"""
+BREAKS = """
+
+import os as _os
+from dataclasses import replace as _replace
+
+
+def _broken(service):
+    def files(context):
+        return tuple(_replace(it, content=b"{{{ this is no configuration\\n") for it in service.files(context))
+
+    return _replace(service, files=files)
+
+
+SERVICES = tuple(_broken(it) if it.name == _os.environ["BROKEN_SERVICE"] else it for it in SERVICES)
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(operator):
+    """A project whose host has every service there is, applied; and the operations that took, in their order."""
+    made = operator.changed("whole", EVERYTHING)
+    ended = made.killed_at(0, "apply", "--yes", "--no-verify", "--settle")
+    assert ended.status == 0, ended.stderr
+    steps = [line.partition("\tat\tstep ")[2] for line in ended.crossings if "\tat\tstep " in line]
+    return made, list(dict.fromkeys(steps))
+
+
+def runs(operator):
+    """Unit → which start of it runs; of those that can run here."""
+    listed = operator.on_host(
+        "cd /etc/systemd/system && for it in $(ls -d *.d/postwright-stamp.conf | sed 's/[.]d.*//'); do"
+        " echo $it $(systemctl show -p ActiveState,InvocationID --value $it); done"
+    ).stdout
+    rows = (line.split() for line in listed.splitlines())
+    return {row[0]: row[-1] for row in rows if "active" in row[1:]}
+
+
+def disturb(operator):
+    """Everything has to be done anew: of each service the first file is gone, and the stamp."""
+    operator.on_host(
+        'for it in /etc/postwright/stamps/*; do rm -f "$(head -1 $it)"; done; rm -f /run/postwright/*.stamp'
+    )
+
+
+def assert_healed(operator, before):
+    landed = operator.json("apply", "--yes", "--no-verify")
+    plan = operator.json("plan")
+    after = runs(operator)
+
+    assert landed["proven"]
+    assert plan["empty"], plan
+    assert before.keys() == after.keys()
+    assert {unit for unit in before if before[unit] == after[unit]} == set(), "these were not restarted"
+    assert (
+        operator.on_host("ls /var/lib/postwright/stage-* /usr/sbin/policy-rc.d 2>/dev/null", check=False).stdout == ""
+    )
+
+
+def test_runs_that_are_killed_one_operation_later_each_time_end_in_a_host_that_is_whole(whole):
+    """Each goes on from what the one before left, and dies when it begins the next operation."""
+    operator, steps = whole
+    before = runs(operator)
+    disturb(operator)
+
+    for step in steps:
+        ended = operator.killed_at(rf"at\tstep {re.escape(step)}$", "apply", "--yes", "--no-verify")
+        assert ended.killed, f"{step}: {ended.stderr}"
+    ended = operator.killed_at(r"before\thosts: run_script prove", "apply", "--yes", "--no-verify")
+
+    assert len(steps) >= len(SERVICES)
+    assert ended.killed
+    assert_healed(operator, before)
+    assert mail.exchange(name=LAB, host=HOST).good
+
+
+@pytest.mark.skipif(not MIDDLES, reason="the long version: make prove-kills")
+@pytest.mark.parametrize("seconds", MIDDLES)
+def test_a_run_killed_inside_any_operation_is_healed_by_the_next(whole, seconds):
+    operator, steps = whole
+    for step in steps:
+        before = runs(operator)
+        disturb(operator)
+        process = operator.start("-v", "apply", "--yes", "--no-verify")
+        title = step.partition(" ")[2].removeprefix("mail host | ")
+        for line in process.stderr:
+            if title in line:
+                break
+        time.sleep(seconds)
+        kill(process)
+        assert_healed(operator, before)
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A copy of the package, in which the service BROKEN_SERVICE names writes nonsense."""
+    folder = tmp_path_factory.mktemp("broken")
+    shutil.copytree(
+        Path(postwright.__file__).parent, folder / "postwright", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    with (folder / "postwright/services/__init__.py").open("a") as file:
+        file.write(BREAKS)
+    return folder
+
+
+def test_a_bad_file_of_any_service_is_stopped_by_its_own_checker_while_mail_flows(whole, broken, monkeypatch):
+    operator, _ = whole
+    before = runs(operator)
+    sums = "find /etc -type f | sort | xargs sha256sum | sha256sum"
+    files = operator.on_host(sums).stdout
+    monkeypatch.setenv("PYTHONPATH", str(broken))
+    found = {}
+
+    with Traffic(LAB, (HOST,)) as traffic:
+        for service in SERVICES:
+            monkeypatch.setenv("BROKEN_SERVICE", service.name)
+            done = operator.run("apply", "--yes", "--no-verify", check=False)
+            found[service.name] = (done.returncode, f"{service.name} refuses its configuration" in done.stderr)
+        traffic.wait_for(5)
+
+    assert found == dict.fromkeys((it.name for it in SERVICES), (1, True))
+    assert traffic.deferred == []
+    assert runs(operator) == before
+    assert operator.on_host(sums).stdout == files
+    arrived(LAB, traffic.tokens)
