@@ -31,7 +31,7 @@ _SPOKEN = (AssertionError, PostwrightError, OSError)  # their text needs no name
 
 
 def place(parameters: Mapping[str, object]) -> str:
-    """Where a check looks: ``HOST``, ``HOST SERVICE``, ``HOST SETTING``, ``HOST ADDRESS``, ``DOMAIN``, or ``fleet``."""
+    """Where a check looks: ``HOST``, ``HOST SERVICE``, ``HOST SETTING``, ``HOST ADDRESS``, ``HOST DOMAIN``, ``DOMAIN``, or ``fleet``."""
     words: list[str] = []
     for parameter in parameters.values():
         match parameter:
@@ -39,6 +39,8 @@ def place(parameters: Mapping[str, object]) -> str:
                 words += [host.name, service.name]
             case (Host() as host, Address() as address):
                 words += [host.name, str(address.ip)]
+            case (Host() as host, Domain() as domain):
+                words += [host.name, domain.name]
             case Host() as host:
                 words.insert(0, host.name)
             case Domain() as domain:

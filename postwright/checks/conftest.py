@@ -14,6 +14,7 @@ from postwright.checks.context import Told, told
 from postwright.dns.kinds import dmarc, senders
 from postwright.inventory import Project
 from postwright.model import Domain, Fleet, Host
+from postwright.policy_hosts import served
 from postwright.services import SERVICES
 
 # A check with one of these arguments runs on the domains it is about.
@@ -100,7 +101,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "certified" in metafunc.fixturenames:
         pairs = [(host, address) for host in fleet.hosts for address in host.addresses if fleet.certificate_authorities]
         metafunc.parametrize("certified", pairs, ids=[f"{host.name}-{address.ip}" for host, address in pairs])
+    _parametrize_transport(metafunc, fleet)
     _parametrize_domains(metafunc, fleet)
+
+
+def _parametrize_transport(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
+    if "asking_host" in metafunc.fixturenames:
+        hosts = [host for host in fleet.hosts if fleet.outbound_tls.mta_sts]
+        metafunc.parametrize("asking_host", hosts, ids=[host.name for host in hosts])
+    if "policy_at" in metafunc.fixturenames:
+        served_at = [(host, domain) for host in fleet.hosts for domain in served(fleet, host)]
+        metafunc.parametrize("policy_at", served_at, ids=[f"{host.name}-{domain.name}" for host, domain in served_at])
 
 
 def _parametrize_domains(metafunc: pytest.Metafunc, fleet: Fleet) -> None:

@@ -14,6 +14,7 @@ from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.model import Fleet, Host
+from postwright.services import policies
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.pacing import UNIT
 from postwright.services.parts import Release, Service
@@ -33,6 +34,11 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
         return
     if service.name == "pacing" and not fleet.paces(host):
         assert not on(host).service(UNIT).is_running, f"{UNIT} is running, though nothing is paced here"
+        return
+    if (service.name, host) in _not_there(fleet):
+        assert not _ours_runs(on(host), service), (
+            f"{service.title} is running, though the inventory does not ask for it"
+        )
         return
     release: Release = "12" if on(host).system_info.release.startswith("12") else "13"
     unit = service.unit(release) if service.unit else ""
@@ -64,6 +70,8 @@ def test_only_expected_ports_listen(mail_host: Host, fleet: Fleet, on: On) -> No
     expected = {*fleet.firewall.ssh_ports, *fleet.firewall.extra_tcp}
     if mail_host.open_on_25:
         expected |= {25}
+    if policies.serves(fleet, mail_host):
+        expected |= {policies.PORT}
     if "submission" in mail_host.roles and fleet.logins:
         expected |= {465, 587}
     if fleet.pacing and fleet.pacing.metrics:
@@ -104,7 +112,6 @@ def test_postfix_check_passes(mail_host: Host, on: On) -> None:
     ("setting", "value"),
     [
         ("milter_default_action", "tempfail"),
-        ("smtp_tls_security_level", "dane"),
         ("smtpd_tls_auth_only", "yes"),
         ("enable_long_queue_ids", "yes"),
         ("smtp_bind_address_enforce", "yes"),
@@ -192,6 +199,20 @@ def test_root_mail_is_read(mail_host: Host, fleet: Fleet, on: On) -> None:
 def _signers(there: testinfra.host.Host) -> list[Signer]:
     """The processes of OpenDKIM that have keys on this host."""
     return [RSA, ED25519] if there.file(ED25519.configuration).exists else [RSA]
+
+
+def _not_there(fleet: Fleet) -> set[tuple[str, Host]]:
+    """The services for transport security that a host is not to have."""
+    without = {("policies", host) for host in fleet.hosts if not policies.serves(fleet, host)}
+    if not fleet.outbound_tls.mta_sts:
+        without |= {(name, host) for host in fleet.hosts for name in ("mta-sts", "tls-gate")}
+    return without
+
+
+def _ours_runs(there: testinfra.host.Host, service: Service) -> bool:
+    """Whether a unit runs that we set up; one of somebody else has no stamp of ours."""
+    unit = service.unit("13") if service.unit else ""
+    return there.file(f"/etc/postwright/stamps/{service.name}").exists and bool(there.service(unit).is_running)
 
 
 def _words(done: CommandResult) -> str:
