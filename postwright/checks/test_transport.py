@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -11,10 +12,12 @@ import testinfra.host
 
 from postwright.checks import smtp
 from postwright.checks.answers import last_line
+from postwright.checks.deliveries import CLEAR, SHOWN, Left, deliveries
+from postwright.checks.unknown import UnknownError
 from postwright.dns.kinds import mta_sts
 from postwright.model import Domain, Fleet, Host
 from postwright.policy_hosts import policy_name
-from postwright.services.outbound import ASKED, GATE_SOCKET, TABLE, outbound, policy_text
+from postwright.services.outbound import ASKED, GATE_SOCKET, TABLE, outbound, policy_text, rows
 from postwright.services.policies import PORT
 from postwright.services.tls_gate import RESOLVER_SOCKET
 
@@ -55,6 +58,28 @@ def test_demands_are_in_force(mail_host: Host, fleet: Fleet, on: On) -> None:
             wrong.append(f"{asked}: {found.stdout.strip() or last_line(found.stderr) or 'nothing'}")
 
     assert not wrong, f"for {'; '.join(wrong)}"
+
+
+def test_demands_were_met(mail_host: Host, fleet: Fleet, on: On) -> None:
+    """Whatever left within a day for receivers with a policy of the inventory left as that demands."""
+    if not fleet.outbound_tls.policies:
+        return
+    shown = on(mail_host).run(SHOWN)
+    if shown.rc:
+        raise UnknownError(f"host {mail_host.name}: its log cannot be read: {last_line(shown.stderr)}")
+    left = set(deliveries(shown.stdout.splitlines()))
+    wrong = sorted(f"{it.domain} by {it.relay} ({it.trust})" for it in left if not _as_demanded(it, fleet))
+
+    assert not wrong, f"not to {'; '.join(wrong)}"
+
+
+def _as_demanded(left: Left, fleet: Fleet) -> bool:
+    """Whether a message left as the policy for its receiver says; where there is none, any way will do."""
+    found = (text for pattern, text in rows(fleet.outbound_tls.policies) if re.match(pattern, left.domain))
+    demanded = next(found, None)
+    if demanded is None:
+        return True
+    return left.trust != CLEAR if demanded == "encrypt" else left.trust == "Verified"
 
 
 def test_policies_of_receivers_can_be_learnt(asking_host: Host, on: On) -> None:
