@@ -14,6 +14,7 @@ from dns.asyncresolver import Resolver
 from postwright.tlsgate import netstrings
 from postwright.tlsgate.dane import Dane, NoAnswerError
 from postwright.tlsgate.gate import Gate, ascii_name
+from postwright.tlsgate.memory import SECONDS, Memory
 from postwright.tlsgate.server import converse
 
 STS = "OK secure match=mx.both.test servername=hostname"
@@ -184,3 +185,17 @@ def test_a_client_that_speaks_something_else_is_turned_away_and_others_are_serve
             return await speak(b"GET / HTTP/1.1\r\n\r\n"), await speak(b"8:policy a,8:policy b,")
 
     assert asyncio.run(both()) == (b"", b"11:OK policy a,11:OK policy b,")
+
+
+def test_an_answer_holds_for_a_minute_and_that_there_is_none_is_asked_again():
+    now, replies = [0.0], iter(["TEMP", "OK dane-only", "NOTFOUND "])
+
+    async def answer(_question):
+        return next(replies)
+
+    memory = Memory(answer, lambda: now[0])
+    heard = []
+    for now[0] in (0.0, 1.0, SECONDS, SECONDS + 2):
+        heard.append(asyncio.run(memory.answer("policy both.test")))
+
+    assert heard == ["TEMP", "OK dane-only", "OK dane-only", "NOTFOUND "]
