@@ -4,6 +4,7 @@ import re
 
 import pytest
 from support import (
+    GOLDEN,
     another_host,
     certificate,
     context,
@@ -12,6 +13,7 @@ from support import (
     mail_host,
     problems,
     project,
+    same_as_golden,
     sound_project,
     write_private,
 )  # fmt: skip
@@ -45,6 +47,18 @@ def made(base, release="13", **fleet):
 
 def texts(found):
     return {file.path: file.content.decode() for file in found.files}
+
+
+@pytest.mark.parametrize("release", ["12", "13"])
+def test_every_file_is_as_its_golden_file(tmp_path, release):
+    """Those that a host without any of this does not have; the gate's code is not repeated."""
+    plain = {file.path for file in made(tmp_path, release).files}
+    found = made(tmp_path, release, domains=[STS], outbound_tls={"mta_sts": True, "policies": PARTNERS}).files
+    own = [it for it in found if it.path not in plain and not it.path.endswith(".py")]
+    names = {it.path: f"guarded-{release}/{it.path.strip('/').replace('/', '_')}" for it in own}
+
+    assert [it.path for it in own if not same_as_golden(names[it.path], it.content)] == []
+    assert {f"guarded-{release}/{it.name}" for it in (GOLDEN / f"guarded-{release}").iterdir()} == set(names.values())
 
 
 def first_match(fleet, name):
