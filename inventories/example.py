@@ -96,12 +96,14 @@ mail = (
                         "strict": False,
                     },
                     # MTA-STS: senders must find TLS at the MX hosts. "testing", then "enforce"; "none" to withdraw it.
-                    # `show policies` prints the file that policy_host has to serve first (mta-sts.DOMAIN leads there;
-                    # leave it out if that name is managed elsewhere). Its MX hosts are the domain's own unless said
-                    # here. max_age is in seconds.
+                    # policy_host "hosts": the domain's MX hosts serve the policy themselves, over HTTPS; their certificates
+                    # must be for mta-sts.DOMAIN too, unless that name has one of its own. A web server of yours may be
+                    # named instead, which has to serve what `show policies` prints; leave it out if that name is managed
+                    # elsewhere. Its MX hosts are the domain's own unless said here. max_age is in seconds.
                     # "mta_sts": {
                     #     "mode": "testing",
-                    #     "policy_host": "www.example.com",
+                    #     "policy_host": "hosts",
+                    #     "certificate": {"certificate": "../secrets/mta-sts.crt", "key": "../secrets/mta-sts.key"},
                     #     "mx": ["mx1.example.com"],
                     #     "max_age": 604800,
                     # },
@@ -337,6 +339,20 @@ mail = (
             # How an apply goes through several hosts: one first ("canary"), proven by a signed message, then the others,
             # "batch" at a time; False: all at once. "generations": states a host keeps, for `postwright rollback`.
             "rollout": {"canary": True, "batch": 5, "generations": 5},
+            # How mail is protected on its way to others; see docs/transport.md.
+            "outbound_tls": {
+                # Do as receivers' MTA-STS policies say. Leave out, or False: only DANE is looked up, and no daemon is needed.
+                "mta_sts": True,
+                # For receivers that publish neither: "dane" encrypts if they can; "encrypt" keeps mail back if they cannot.
+                "level": "dane",
+                # What a receiver must show before it gets mail, whatever it publishes; ".name" is all names below one.
+                # Levels: "encrypt", "dane-only", "secure", "verify", "fingerprint".
+                "policies": {
+                    # "clinic.example": {"level": "secure", "match": ["mx.clinic.example", ".protection.outlook.com"]},
+                    # ".clinic.example": {"level": "encrypt"},
+                    # "lab.example": {"level": "fingerprint", "fingerprints": ["50d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8ccacd0f6545c"]},
+                },
+            },
             # Who may issue certificates for the hosts' names (CAA), besides those that may already.
             # "certificate_authorities": ["letsencrypt.org"],
             # Who issues certificates for hosts with "tls": "acme"; they renew them by themselves. See docs/tls.md.

@@ -41,6 +41,8 @@ def place(parameters: Mapping[str, object]) -> str:
                 words += [host.name, str(address.ip)]
             case (Host() as host, str() as name):
                 words += [host.name, name]
+            case (Host() as host, Domain() as domain):
+                words += [host.name, domain.name]
             case Host() as host:
                 words.insert(0, host.name)
             case Domain() as domain:

@@ -17,6 +17,7 @@ from postwright.dns.kinds.exchangers import takers
 from postwright.inventory import Project
 from postwright.mailboxes import held_by, reports_to
 from postwright.model import Domain, Fleet, Hardening, Host
+from postwright.policy_hosts import served
 from postwright.services import SERVICES, apparmor, audit, bans, fail2ban, kernel, limits, upgrades, wireguard
 from postwright.services.parts import Context, HostSecrets, Service
 from postwright.services.postfix import DRAINED
@@ -153,6 +154,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     _parametrize_hosts(metafunc, fleet)
     _parametrize_submission(metafunc, fleet)
     _parametrize_hardening(metafunc, fleet)
+    _parametrize_transport(metafunc, fleet)
     _parametrize_domains(metafunc, fleet)
 
 
@@ -216,6 +218,15 @@ def _is_boxed(fleet: Fleet, host: Host, service: Service) -> bool:
     """Whether the unit of this service is to be in a sandbox; that of the second signer is as that of the first."""
     there = service.wanted(Context(fleet, host, "13", HostSecrets()))
     return fleet.hardening.sandbox and there and service.name in EXPOSURE
+
+
+def _parametrize_transport(metafunc: pytest.Metafunc, fleet: Fleet) -> None:
+    if "asking_host" in metafunc.fixturenames:
+        hosts = [host for host in fleet.hosts if fleet.outbound_tls.mta_sts]
+        metafunc.parametrize("asking_host", hosts, ids=[host.name for host in hosts])
+    if "policy_at" in metafunc.fixturenames:
+        served_at = [(host, domain) for host in fleet.hosts for domain in served(fleet, host)]
+        metafunc.parametrize("policy_at", served_at, ids=[f"{host.name}-{domain.name}" for host, domain in served_at])
 
 
 def _parametrize_domains(metafunc: pytest.Metafunc, fleet: Fleet) -> None:

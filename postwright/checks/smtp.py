@@ -37,7 +37,8 @@ def connecting(host: Host, port: int) -> Iterator[str]:
         cause = error.strerror or (reason(error) if isinstance(error, smtplib.SMTPException) else str(error))
         hint = f"check that it is up, and that no firewall between here and there closes port {port}"
         if isinstance(error, ConnectionRefusedError):
-            hint = "nothing listens there; see `systemctl status postfix` on the host"
+            unit = "nginx" if port == 443 else "postfix"
+            hint = f"nothing listens there; see `systemctl status {unit}` on the host"
         msg = f"host {host.name}: no answer from {address} port {port} ({cause}); {hint}"
         if isinstance(error, TimeoutError) or error.errno in _SLOW:
             _silent[address, port] = msg

@@ -15,7 +15,7 @@ from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
-from postwright.services import bans, fail2ban, forwards, limits, wireguard
+from postwright.services import bans, fail2ban, forwards, limits, policies, wireguard
 from postwright.services.acme import PORT, TIMER
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.pacing import UNIT
@@ -65,6 +65,8 @@ def test_only_expected_ports_listen(mail_host: Host, fleet: Fleet, on: On) -> No
     expected = {*fleet.firewall.ssh_ports, *fleet.firewall.extra_tcp}
     if mail_host.open_on_25:
         expected |= {25}
+    if policies.serves(fleet, mail_host):
+        expected |= {policies.PORT}
     if "submission" in mail_host.roles and fleet.logins:
         expected |= {465, 587}
     if held_by(fleet, mail_host):
@@ -109,7 +111,6 @@ def test_postfix_check_passes(mail_host: Host, on: On) -> None:
     ("setting", "value"),
     [
         ("milter_default_action", "tempfail"),
-        ("smtp_tls_security_level", "dane"),
         ("smtpd_tls_auth_only", "yes"),
         ("enable_long_queue_ids", "yes"),
         ("smtp_bind_address_enforce", "yes"),

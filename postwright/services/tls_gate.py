@@ -79,8 +79,8 @@ GATE = Service(
         Check(f"systemd-analyze verify --recursive-errors=no --man=no {' '.join(_GATE_UNITS)}"),
     ),
     unit=lambda _release: UNIT,
-    # A name nobody has a policy for: found or not, the gate and the resolver behind it have answered.
-    ready=f"postmap -q localhost.localdomain.invalid socketmap:unix:{GATE_SOCKET}:{ASKED} >/dev/null 2>&1; test $? = 1",
+    # A name nobody has a policy for: if postmap has nothing to say, the gate and the resolver behind it have answered.
+    ready=f'test -z "$(postmap -q nobody-has-a-policy-here.invalid socketmap:unix:{GATE_SOCKET}:{ASKED} 2>&1)"',
     lasting=(f"{CODE}/", *_GATE_UNITS),
     wanted=wanted,
 )

@@ -8,6 +8,7 @@ import sys
 
 from .dane import Dane
 from .gate import Gate
+from .memory import Memory
 from .server import FIRST_SOCKET, serve
 
 
@@ -18,7 +19,7 @@ def main(arguments: list[str]) -> None:
         return
     resolver, *options = arguments
     gate = Gate(resolver, Dane(), everywhere=options == ["everywhere"])
-    asyncio.run(serve(gate.answer, socket.socket(fileno=FIRST_SOCKET)))
+    asyncio.run(serve(Memory(gate.answer).answer, socket.socket(fileno=FIRST_SOCKET)))
 
 
 main(sys.argv[1:])

@@ -21,11 +21,15 @@ _SECONDS = 25.0  # the resolver itself gives up after 4 s for DNS and 4 s for HT
 
 @dataclass(frozen=True)
 class Gate:
-    """``resolver``: the socket of the MTA-STS resolver. ``everywhere``: demand DANE also where there is no policy."""
+    """``resolver``: the socket of the MTA-STS resolver. ``everywhere``: demand DANE also where there is no policy.
+
+    ``seconds``: for a whole answer.
+    """
 
     resolver: str
     dane: Dane
     everywhere: bool = False
+    seconds: float = _SECONDS
 
     async def answer(self, question: str) -> str:
         """The reply to ``NAME KEY`` (socketmap_table(5)); never an exception.
@@ -36,7 +40,7 @@ class Gate:
         if domain is None:
             return NONE
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(self.seconds):
                 return await self._policy(domain)
         except NoAnswerError as error:
             return f"TEMP DNS does not say whether {domain} has DANE: {error}"

@@ -7,11 +7,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 
+from .memory import Answer
 from .netstrings import BadNetstringError, encoded, read
 
-Answer = Callable[[str], Awaitable[str]]
 FIRST_SOCKET = 3  # sd_listen_fds(3)
 
 

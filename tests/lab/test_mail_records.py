@@ -20,7 +20,7 @@ LAB, HOST = "lab7", "mx3"
 EVERYTHING = """
 fleet["domains"][0] |= {
     "spf_include": "_spf.shop.test",
-    "mta_sts": {"policy_host": "mx3.shop.test"},
+    "mta_sts": {"policy_host": "www.bigmail.test"},
     "tls_reports": ["tls@shop.test", "https://reports.bigmail.test/tls"],
     "bimi": {"logo": "https://www.shop.test/logo.svg"},
 }

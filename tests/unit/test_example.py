@@ -13,7 +13,7 @@ from support import write_private
 
 from postwright.groups import problems
 from postwright.inventory import _SSH_KEYS, HostData, project_of
-from postwright.model import Address, Domain, Fleet, Host, Provider, SecretSource, Zone
+from postwright.model import Address, Domain, Fleet, Host, Provider, SecretSource, TlsPolicy, Zone
 from postwright.model.zones import KINDS
 
 EXAMPLE = Path(__file__).parents[2] / "inventories" / "example.py"
@@ -124,6 +124,8 @@ def test_what_stands_in_comments_is_valid_too():
             TypeAdapter(Host.model_fields[key].annotation).validate_python(value)
         elif key in Fleet.model_fields:
             TypeAdapter(Fleet.model_fields[key].annotation).validate_python(value)
+        elif isinstance(value, dict) and "level" in value:
+            TlsPolicy.model_validate(value)
         elif not key.startswith("ssh_"):
             TypeAdapter(Provider).validate_python(value)
             key = value["kind"]  # noqa: PLW2901

@@ -9,7 +9,8 @@ case $3 in
   # The name server and the receiver; each starts only its own services.
   services) services="knot unbound postfix rspamd" others="knot-dnsutils pebble publicsuffix" ;;
   # What an apply installs, nothing of it configured: there too services wait until they are.
-  installed) services="chrony dovecot opendkim postfix unbound" others="dns-root-data dovecot-core nftables openssl" ;;
+  installed) services="chrony dovecot nginx opendkim postfix postfix-mta-sts-resolver unbound"
+    others="dns-root-data dovecot-core nftables openssl python3-dnspython" ;;
 esac
 # Debian's name for Dovecot's package is not that of its unit.
 packages=$(echo "$services $others" | sed 's/\bdovecot\b //')
