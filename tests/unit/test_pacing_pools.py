@@ -171,7 +171,10 @@ def test_all_mail_of_a_stream_with_a_relay_leaves_by_it_and_the_same_question_is
 
 
 def test_mail_overflows_to_the_relay_its_stream_names(tmp_path):
-    streams = [stream("bulk", pools=["news"], when_full="overflow", relay="esp"), stream("remaining", when_full="overflow")]
+    streams = [
+        stream("bulk", pools=["news"], when_full="overflow", relay="esp"),
+        stream("remaining", when_full="overflow"),
+    ]
     yard = Yard(tmp_path, pooled(streams=streams))
     for lane in (OWN, NEWS):
         yard.shut(lane)

@@ -379,7 +379,13 @@ def test_our_transports_are_told_from_those_of_others(tmp_path):
     shown = re.sub(r"(?m)^(\S+) +(unix|inet) .*", r"\1 \2 - - y - - x", texts(made(tmp_path))["/etc/postfix/master.cf"])
     fleet = paced_fleet(tmp_path)
     expected = {it.name for it in lanes(fleet, fleet.host("mx1"))}
-    assert unbind.transports(shown + "v4-mine unix - - n - - x\n") == {"gate", "gate-receipts", "gate-app", "relay-out", *expected}
+    assert unbind.transports(shown + "v4-mine unix - - n - - x\n") == {
+        "gate",
+        "gate-receipts",
+        "gate-app",
+        "relay-out",
+        *expected,
+    }
 
 
 def test_what_the_agent_holds_is_read_without_a_trace_even_after_a_crash(tmp_path):
