@@ -114,9 +114,9 @@ def test_under_load_and_through_crashes_mail_by_sender_and_login_leaves_from_its
     assert {it["client"] for it in attempts} >= {*host.default, host.marketing[2]}
 
 
-def test_an_address_that_leaves_its_interface_is_replaced_at_once_and_comes_back_by_itself(host):
+def test_an_address_that_leaves_its_interface_is_replaced_at_once_and_comes_back_by_itself(host, streams):
     first, second, _ = host.marketing
-    clients = []
+    clients, told = [], []
     for gone, back in (((first,), ()), ((second,), ()), ((), (first, second))):
         for ip in gone:
             host.remove(ip)
@@ -127,9 +127,15 @@ def test_an_address_that_leaves_its_interface_is_replaced_at_once_and_comes_back
         posts(host)["promo"].send(GOOGLE, 6)
         host.settle()
         clients.append({it["client"] for it in host.providers.attempts()[since:]})
+        told.append(host.project("pools", streams).json("verify", "-k", "each_", check=False))
 
     assert clients[:2] == [{second}, {host.default[0]}]
     assert clients[2] <= {first, second}
+    assert [it["failed"] for it in told] == [1, 1, 0]
+    assert [it["reason"] for it in told[0]["checks"] if it["outcome"] == "failed"] == [
+        f"{first}: Cannot assign requested address"
+    ]
+    assert told[2]["all_ok"], told[2]
 
 
 def absent(host):
