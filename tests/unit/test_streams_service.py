@@ -10,7 +10,7 @@ import pytest
 from support import host_data, mail_fleet, mail_host, project, secrets_of
 
 from postwright.gates import GATE_PORT, Gate, address, gates
-from postwright.model import Stream
+from postwright.model import Fleet, Stream
 from postwright.pacing.parse import parsed
 from postwright.services import unbind
 from postwright.services.bundle import bundle
@@ -129,6 +129,12 @@ def test_a_header_is_known_by_its_exact_value_whatever_case_its_name_is_in(line,
 def test_a_sender_is_known_to_postfix_as_to_the_agent(said, sender, fits):
     (pattern,) = Gate("a", Stream(senders=(said,))).senders
     assert says(pattern.replace("$$", "$"), sender) is fits
+
+
+def test_checks_are_given_the_fleet_as_it_is(tmp_path):
+    """They run in a process of their own, to which every key is named."""
+    fleet = fleet_of(tmp_path)
+    assert Fleet.model_validate_json(fleet.model_dump_json()) == fleet
 
 
 def test_each_relay_has_a_transport_and_a_password_of_its_own_though_they_share_a_server(tmp_path):
