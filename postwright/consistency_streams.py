@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from postwright.gates import gates
 from postwright.lanes import pacing_of
 from postwright.model import Fleet, Host, Stream
-from postwright.model.streams import DEFAULT
+from postwright.model.streams import DEFAULT, RELAY
 
 _STREAMS = "mail_fleet.pacing.streams"
 _MOST = 16  # addresses of a host: each has a transport for each provider
@@ -78,7 +78,7 @@ def _senders_of(fleet: Fleet, stream: Stream) -> tuple[Host, ...]:
 def _unknown_relays(fleet: Fleet) -> Iterator[str]:
     relays = pacing_of(fleet).all_relays
     for name, stream in pacing_of(fleet).streams.items():
-        used = {"via": stream.via, "relay": stream.relay if "relay" in stream.model_fields_set else None}
+        used = {"via": stream.via, "relay": stream.relay if stream.relay != RELAY else None}
         for key, relay in used.items():
             if relay and relay not in relays:
                 listed = ", ".join(relays) or "none"

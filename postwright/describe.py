@@ -14,7 +14,8 @@ from postwright.dns.records import Record, consents, desired, unmanaged_pointers
 from postwright.inventory import Project
 from postwright.keys.keyring import public_keys
 from postwright.keys.management import public_key
-from postwright.model import Domain, Host, Warmup
+from postwright.model import Domain, Host, Stream, Warmup
+from postwright.model.streams import DEFAULT
 from postwright.rotation.living import holdings, living
 from postwright.rotation.outlook import foreseen
 from postwright.services.bundle import bundle
@@ -32,7 +33,8 @@ def summary(project: Project) -> Described:
             {
                 "name": host.name,
                 "addresses": [
-                    {"ip": str(it.ip), "helo": it.helo, "warmup": _warmup(it.warmup)} for it in host.addresses
+                    {"ip": str(it.ip), "helo": it.helo, "warmup": _warmup(it.warmup), "pool": it.pool}
+                    for it in host.addresses
                 ],
                 "roles": sorted(host.roles),
                 "domains": len(fleet.domains_of(host)),
@@ -40,6 +42,7 @@ def summary(project: Project) -> Described:
             for host in fleet.hosts
         ],
         "domains": [_domain(project, domain, keys.get(domain.name, ())) for domain in fleet.domains],
+        "streams": [_stream(name, it) for name, it in fleet.pacing.streams.items()] if fleet.pacing else [],
         "parked": list(fleet.parked),
         "zones": [{"name": zone.name, "provider": zone.provider} for zone in fleet.zones],
         "ask_your_hoster": [{"address": str(it.ip), "ptr": it.helo} for it in unmanaged_pointers(fleet)],
@@ -56,6 +59,20 @@ def _warmup(said: Warmup | None) -> dict[str, str] | str | None:
     if said.plan is None:
         return "warm"
     return {"plan": said.plan, "start": str(said.start)}
+
+
+def _stream(name: str, stream: Stream) -> dict[str, Any]:
+    return {"name": name, "pools": list(stream.pools), "via": stream.via}
+
+
+def _pool_words(pool: str) -> str:
+    return "" if pool == DEFAULT else f"; pool {pool}"
+
+
+def _stream_line(it: dict[str, Any]) -> str:
+    own, *others = it["pools"] or [""]
+    fallback = f", else from {', then '.join(others)}" if others else ""
+    return f"  {it['name']}: {'by relay ' + it['via'] if it['via'] else f'from pool {own}{fallback}'}"
 
 
 def _warmup_words(said: dict[str, str] | str | None) -> str:
@@ -94,7 +111,11 @@ def _summary_lines(value: dict[str, Any]) -> list[str]:
     lines = ["Hosts"]
     for host in value["hosts"]:
         lines.append(f"  {host['name']}: {', '.join(host['roles'])}; signs for {host['domains']} domain(s)")
-        lines += [f"    {it['ip']} says HELO {it['helo']}{_warmup_words(it['warmup'])}" for it in host["addresses"]]
+        lines += [
+            f"    {it['ip']} says HELO {it['helo']}{_warmup_words(it['warmup'])}{_pool_words(it['pool'])}"
+            for it in host["addresses"]
+        ]
+    lines += ["Streams", *map(_stream_line, value["streams"])] if value["streams"] else []
     lines.append("Domains")
     for it in value["domains"]:
         key = f"signs with {', '.join(it['selectors'])}" if it["selectors"] else "has no key yet: apply makes one"

@@ -24,7 +24,7 @@ from postwright.lab.layout import LAST_BYTE, MACHINE, SENDING_DOMAIN, Layout
 
 SIX = "six.test"  # reached by IPv6 alone
 USER = f"crm@{SENDING_DOMAIN}"
-RELAY_PORT, RELAY_LOGIN, RELAY_PASSWORD = 4465, "apikey", "a pass:word"
+RELAY_PORT, RELAY_LOGIN, RELAY_PASSWORD = 465, "apikey", "a pass:word"
 _SECOND, _THIRD = 100, 101  # beyond the host's own last byte
 
 _ADDRESSES = """

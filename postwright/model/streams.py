@@ -44,10 +44,12 @@ class Stream(Strict):
 
     @model_validator(mode="after")
     def _goes_one_way(self) -> Stream:
-        own = {"pool", "fallback", "when_full", "relay", "after"} & self.model_fields_set
+        # By what is said, not by what is named: checks read a fleet in which everything is.
+        said = ("pool", "fallback", "when_full", "relay", "after")
+        own = {name for name in said if getattr(self, name) != type(self).model_fields[name].default}
         if self.via and own:
             raise ValueError(f"leaves by a relay (via), so {', '.join(sorted(own))} would mean nothing; take one out")
-        if "relay" in self.model_fields_set and self.when_full != "overflow":
+        if self.relay != RELAY and self.when_full != "overflow":
             raise ValueError('names a relay, which only "when_full": "overflow" uses; say that, or "via"')
         if self.when_full == "fallback" and not self.fallback:
             raise ValueError('"when_full": "fallback" needs pools in fallback; name one, or say "wait"')

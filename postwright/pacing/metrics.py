@@ -11,13 +11,14 @@ from contextlib import suppress
 from typing import Any
 
 from .books import Books
+from .config import DEFAULT
 from .status import status
 
 LONGEST = 8192
 _SECONDS = 5.0
 _PREFIX = "postwright_pacing_"
 _TODAY = ("attempted", "delivered", "deferred", "throttled", "bounced", "blocked", "complaints", "bypassed")
-_CLOSED = ("suspended", "stopped", "paused")
+_CLOSED = ("suspended", "stopped", "paused", "absent")
 Row = tuple[str, str, Callable[[dict[str, Any]], Any]]
 
 _GAUGES: tuple[Row, ...] = (
@@ -29,7 +30,11 @@ _GAUGES: tuple[Row, ...] = (
     ("held", "Messages held until budget returns.", lambda it: it["held"]),
     ("oldest_held_seconds", "Age of the oldest held message.", lambda it: it.get("age")),
     ("outstanding", "Messages passed whose result is not known yet.", lambda it: it["outstanding"]),
-    ("closed", "1 if nothing may leave: suspended, stopped or paused.", lambda it: int(it["mode"] in _CLOSED)),
+    (
+        "closed",
+        "1 if nothing may leave: suspended, stopped, paused, or its address absent.",
+        lambda it: int(it["mode"] in _CLOSED),
+    ),
     *((f"{key}_today", f"Messages of this UTC day: {key}.", lambda it, key=key: it["today"][key]) for key in _TODAY),
 )
 
@@ -51,6 +56,7 @@ def _gauge(row: Row, said: dict[str, Any]) -> Iterator[str]:
     for lane in said["lanes"]:
         if (number := value(lane)) is not None:
             labels = {"lane": lane["lane"], "address": lane["address"], "provider": lane["provider"]}
+            labels |= {"pool": lane["pool"]} if lane["pool"] != DEFAULT else {}
             yield f"{_PREFIX}{name}{{{_labels(labels)}}} {number}"
     for budget in said["domains"]:
         if (number := value(budget)) is not None:

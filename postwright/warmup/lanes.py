@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from postwright.pacing.config import DEFAULT
 from postwright.warmup.wording import plain, used_of
 
 # How bad it is, worst first: who must act, who should look, and what passes by itself.
-_TROUBLE = {"stopped": 4, "suspended": 3, "paused": 2, "recovering": 1, "slow": 1}
+_TROUBLE = {"stopped": 4, "absent": 3, "suspended": 3, "paused": 2, "recovering": 1, "slow": 1}
 
 _NOT_TAKEN = ("deferred", "throttled", "blocked")  # each message is in one of them, by its last result
-SHUT = ("stopped", "suspended", "paused")
+SHUT = ("stopped", "suspended", "paused", "absent")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Lane:
 
     ``stage`` counts from 1; None is warm. ``deferred``: not taken today, for whatever reason but its recipient.
     ``oldest``: for how many seconds the oldest held message has waited. ``until``: seconds since the epoch, as the host's
-    clock has it, which is ``now``.
+    clock has it, which is ``now``. ``pool``: its address's, "" for the one of all that say none; ``streams``: those whose
+    mail may leave from it.
     """
 
     host: str
@@ -64,6 +66,8 @@ class Lane:
     reason: str
     next: str
     now: float
+    pool: str = ""
+    streams: tuple[str, ...] = ()
 
     @property
     def trouble(self) -> int:
@@ -110,7 +114,13 @@ def lane(host: str, now: float, data: Mapping[str, Any], wall: float | None = No
         reason=plain(data.get("reason")),
         next=plain(data.get("next")),
         now=now,
+        pool="" if data.get("pool") == DEFAULT else plain(data.get("pool")),
+        streams=_names(data.get("streams")),
     )
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return tuple(filter(None, map(plain, value))) if isinstance(value, list) else ()
 
 
 def _domain(name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from postwright.pacing.config import DEFAULT
 from postwright.warmup.fleetwide import FleetStatus, HostStatus, mark, meaning
 from postwright.warmup.lanes import Lane
 from postwright.warmup.table import Column, Layout, Row, folded, layout
@@ -99,7 +100,9 @@ def _table(table: _Table, shared: Layout) -> Iterator[Line]:
 def _of_address(lanes: list[Lane], *, verbose: bool) -> _Table:
     """A row per lane; idle ones that differ in nothing but their name share one at the end, unless ``verbose``."""
     first = lanes[0]
-    title = f"{first.host}  {first.address}  {', '.join(dict.fromkeys(it.plan or 'warm' for it in lanes))}"
+    title = (
+        f"{first.host}  {first.address}  {', '.join(dict.fromkeys(it.plan or 'warm' for it in lanes))}{_pool(first)}"
+    )
     shared = _shared_next(lanes)
     alike: dict[tuple[str, ...], list[Lane]] = {}
     for it in lanes:
@@ -108,6 +111,12 @@ def _of_address(lanes: list[Lane], *, verbose: bool) -> _Table:
     groups = sorted(alike.values(), key=lambda them: len(them) > 1)
     rows = [_row(them[0], them[0].provider, shared) if len(them) == 1 else _idle(them, shared) for them in groups]
     return _Table(title, shared, rows)
+
+
+def _pool(it: Lane) -> str:
+    """Whose mail leaves from the address, where that is not just any."""
+    streams = f" ({', '.join(it.streams)})" if it.streams else ""
+    return f"  pool {it.pool or DEFAULT}{streams}" if it.pool or streams else ""
 
 
 def _shared_next(lanes: list[Lane]) -> str:

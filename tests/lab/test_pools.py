@@ -114,33 +114,9 @@ def test_under_load_and_through_crashes_mail_by_sender_and_login_leaves_from_its
     assert {it["client"] for it in attempts} >= {*host.default, host.marketing[2]}
 
 
-def test_mail_held_or_deferred_at_an_address_that_is_removed_leaves_from_another_of_its_pool(host, streams):
-    for address in host.marketing[:2]:
-        host.ask(do="pause", address=address, provider="google", reason="", until=None)
-    since, made = len(host.providers.attempts()), {name: posts(host)[name] for name in ("crm", "promo")}
-    for post in made.values():
-        post.send(GOOGLE, 10)
-    host.providers.behave("yahoo", per_minute=0, at="rcpt", texts=["450 4.2.1 The user is receiving mail too quickly"])
-    made["crm"].send(YAHOO, 10)
-    host.post.letters = [letter for post in made.values() for letter in post.letters]
-    host.wait_until_told()
-    held = host.queued()
-    host.apply_said("without", streams, without=(host.marketing[0],))
-    host.providers.behave("yahoo")
-    host.ask(do="resume", address=host.marketing[1], provider="google", reason="", until=None)
-    host.operator.on_host("postqueue -f")
-    host.settle()
-    attempts = [it for it in host.providers.attempts()[since:] if it["taken"]]
-
-    assert (held["hold"], held["deferred"]) == (20, 10)
-    assert missing(host.post.letters, attempts) == []
-    assert {it["client"] for it in attempts} == {host.marketing[1]}
-
-
 def test_an_address_that_leaves_its_interface_is_replaced_at_once_and_comes_back_by_itself(host, streams):
-    host.apply_said("again", streams)
     first, second, _ = host.marketing
-    clients = []
+    clients, told = [], []
     for gone, back in (((first,), ()), ((second,), ()), ((), (first, second))):
         for ip in gone:
             host.remove(ip)
@@ -151,9 +127,15 @@ def test_an_address_that_leaves_its_interface_is_replaced_at_once_and_comes_back
         posts(host)["promo"].send(GOOGLE, 6)
         host.settle()
         clients.append({it["client"] for it in host.providers.attempts()[since:]})
+        told.append(host.project("pools", streams).json("verify", "-k", "each_", check=False))
 
     assert clients[:2] == [{second}, {host.default[0]}]
     assert clients[2] <= {first, second}
+    assert [it["failed"] for it in told] == [1, 1, 0]
+    assert [it["reason"] for it in told[0]["checks"] if it["outcome"] == "failed"] == [
+        f"{first}: Cannot assign requested address"
+    ]
+    assert told[2]["all_ok"], told[2]
 
 
 def absent(host):
@@ -179,6 +161,27 @@ def test_a_stream_that_has_a_relay_leaves_by_it_alone_and_logs_in_there(host):
 
     assert missing(made["bulk"].letters, attempts) == []
     assert {(it["provider"], it["taken"]) for it in attempts} == {("relay", True)}
+
+
+def test_mail_held_or_deferred_at_an_address_that_is_removed_leaves_from_another_of_its_pool(host, streams):
+    for address in host.marketing[:2]:
+        host.ask(do="pause", address=address, provider="google", reason="", until=None)
+    since, crm = len(host.providers.attempts()), posts(host)["crm"]
+    crm.send(GOOGLE, 20)
+    host.providers.behave("yahoo", per_minute=0, at="rcpt", texts=["450 4.2.1 The user is receiving mail too quickly"])
+    crm.send(YAHOO, 10)
+    host.wait_until_told()
+    held = host.queued()
+    host.apply_said("without", streams, without=(host.marketing[0],))
+    host.providers.behave("yahoo")
+    host.ask(do="resume", address=host.marketing[1], provider="google", reason="", until=None)
+    host.operator.on_host("postqueue -f")
+    host.settle()
+    attempts = [it for it in host.providers.attempts()[since:] if it["taken"]]
+
+    assert (held["hold"], held["deferred"]) == (20, 10)
+    assert missing(crm.letters, attempts) == []
+    assert {it["client"] for it in attempts} == {host.marketing[1]}
 
 
 def test_with_streams_known_by_a_header_every_message_still_leaves_from_its_pool(host, streams):

@@ -1,10 +1,15 @@
 """Mail leaves from the pools of its stream alone: new mail, held mail, and mail whose lane or memory went."""
 
 import asyncio
+import re
 import sqlite3
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pacing_tools import Queue, QueueKeeper, World, address, config, plan
 
 from postwright.pacing import presence
@@ -318,3 +323,97 @@ def test_a_stream_that_leads_nowhere_is_told(changes, problem):
     with pytest.raises(ConfigError) as caught:
         pooled(streams=[stream("bulk", **changes)])
     assert problem in str(caught.value)
+
+
+KINDS = {
+    "none": ("x@example.com", ""),
+    "a": ("a@example.com", ""),
+    "b": ("x@example.com", "b-app"),
+    "c": ("c@example.com", ""),
+}
+NAMES = ("default", "p", "q")
+MESSAGE = st.tuples(
+    st.just("mail"), st.sampled_from(sorted(KINDS)), st.sampled_from(["gmail.test", "o.test"]), st.booleans()
+)
+EVENT = st.one_of(
+    MESSAGE,
+    MESSAGE,
+    st.tuples(st.just("shut"), st.integers(0, 3), st.sampled_from(["stopped", "paused", "normal"])),
+    st.tuples(st.just("absent"), st.frozensets(st.integers(0, 3))),
+    st.tuples(st.just("anew"), st.lists(st.sampled_from(NAMES), min_size=4, max_size=4)),
+    st.tuples(st.just("work")),
+)
+
+
+class Everywhere(Yard):
+    """A yard that knows of each message whose it is, and lets what is released or taken in anew go its way."""
+
+    def message(self, kind, domain, several):
+        queue_id = f"4cAb{self.number:08d}z7"
+        self.number += 1
+        sender, user = KINDS[kind]
+        if several:
+            gate = self.ask(queue_id, sender=sender, sasl_username=user, recipient_count="2", recipient="")
+            server = re.search(r"\[(127[.0-9]+)\]", gate)[1]
+            self.queue.other.pop(queue_id)
+            answer = self.at_gate(queue_id, server, sender=sender, recipient=f"u{self.number}@{domain}")
+        else:
+            answer = self.ask(queue_id, sender=sender, sasl_username=user, recipient=f"u{self.number}@{domain}")
+        self.whose[queue_id] = kind, sender, f"u{self.number}@{domain}"
+        self.right(kind, answer)
+
+    def right(self, kind, answer):
+        found = re.search(r"v4[-_]192[-_]0[-_]2[-_](\d+)", answer)
+        pools = self.world.books.config.pools_of({"none": ""}.get(kind, kind))
+        if found:
+            pool = next(it.pool for it in self.world.books.config.addresses if it.ip == f"192.0.2.{found[1]}")
+            assert pool in pools, (kind, answer)
+        else:
+            assert (
+                answer.startswith("FILTER relay-out-esp:") if not pools else answer.startswith(("FILTER gate", "451"))
+            ), answer
+
+    def work(self):
+        before = {*self.queue.hold}
+        self.once()
+        moved = {it for what, ids in self.queue.events if what == "requeue" for it in ids}
+        for queue_id in sorted((before - {*self.queue.hold}) & moved):
+            if queue_id not in self.queue.other:
+                kind, sender, recipient = self.whose[queue_id]
+                new = f"4cAb{self.number:08d}z7"
+                self.number += 1
+                self.whose[new] = self.whose[queue_id]
+                self.right(kind, self.at_gate(new, sender=sender, recipient=recipient))
+
+
+@given(st.lists(MESSAGE, max_size=5), st.lists(EVENT, max_size=25))
+@settings(max_examples=60, deadline=None)
+def test_whatever_happens_mail_is_given_no_lane_of_a_pool_that_is_not_its_streams(messages, events):
+    streams = [stream("a", pools=["p"]), stream("b", senders=[], pools=["q", "p"]), stream("c", via="esp")]
+    for it, server in zip(streams, ("127.77.1.1", "127.77.1.2", "127.77.1.3"), strict=True):
+        it["gate"] = {"server": server, "filter": f"gate-{it['name']}:[{server}]:10026"}
+
+    def configured(pools, first=10):
+        return pooled(*(of(first + at, pool) for at, pool in enumerate(pools)), streams=streams)
+
+    with tempfile.TemporaryDirectory() as base:
+        yard = Everywhere(Path(base), configured(["default", "p", "q", "q"]))
+        yard.number, yard.whose = 0, {}
+        for lane in yard.world.books.lanes:
+            yard.shut(lane)  # so that the first messages are held
+        for event in [*messages, *events]:
+            lanes, books = list(yard.world.books.lanes), yard.world.books
+            match event:
+                case ("mail", kind, domain, several):
+                    yard.message(kind, domain, several)
+                case ("shut", at, mode):
+                    yard.shut(lanes[at * 3], mode)
+                case ("absent", which):
+                    books.looked(frozenset(books.config.addresses[at].ip for at in which))
+                case ("anew", pools):
+                    number, whose = yard.number, yard.whose
+                    yard = Everywhere(None, None, yard.queue, yard.world.again(configured(pools, 10 + number % 3)))
+                    yard.number, yard.whose = number, whose
+                case _:
+                    yard.work()
+        yard.world.store.close()

@@ -98,6 +98,14 @@ def test_metrics_are_prometheus_text(world):
     assert "None" not in text
 
 
+def test_metrics_name_the_pool_where_there_are_pools_and_an_absent_address_is_closed(tmp_path):
+    news = address("192.0.2.11", "v4-192-0-2-11") | {"pool": "news"}
+    world = World(tmp_path, config(addresses=[address(), news]))
+    world.books.looked(frozenset(["192.0.2.11"]))
+    labels = 'lane="v4-192-0-2-11-google",address="192.0.2.11",provider="google",pool="news"'
+    assert f"postwright_pacing_closed{{{labels}}} 1\n" in metrics.text(world.books, 0)
+
+
 def ask(world, request):
     """The answer of the real server to these bytes."""
 

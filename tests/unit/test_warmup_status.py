@@ -237,3 +237,18 @@ def test_numbers_that_are_none_are_not_counted():
     odd = lane(held=math.nan, used={"hour": math.inf, "day": -5}, outstanding=True, oldest_held="x")
 
     assert joined(status("mx1", [odd])).totals()["held"] == 0
+
+
+def test_an_address_says_its_pool_and_whose_mail_leaves_from_it():
+    own = lane("192.0.2.10", pool="default", streams=["receipts"])
+    news = warm("192.0.2.11", pool="news", streams=["promo", "crm"])
+    lines = shown(status("mx1", [own, news, warm("192.0.2.12", pool="default", streams=[])]))
+
+    assert "mx1  192.0.2.10  conservative  pool default (receipts)" in lines
+    assert "mx1  192.0.2.11  warm  pool news (promo, crm)" in lines
+    assert "mx1  192.0.2.12  warm" in lines
+
+
+def test_an_address_that_is_not_on_the_host_is_told_first():
+    lines = shown(status("mx1", [lane(mode="absent", reason="its address is not on the host", held=2)]), width=200)
+    assert lines[0] == "✗ mx1 192.0.2.10 google: absent: its address is not on the host; 2 held"
