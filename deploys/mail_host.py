@@ -6,6 +6,8 @@ makes keys nor publishes DNS; it brings hosts to what the inventory and the keyr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyinfra.api import deploy
 
 from postwright.deploys.acme import acme
@@ -24,8 +26,53 @@ from postwright.deploys.tls import tls
 from postwright.deploys.transport import mta_sts, policies, tls_gate
 from postwright.deploys.wireguard import wireguard
 from postwright.hosts import operations
-from postwright.services.bundle import Bundle
+from postwright.services.bundle import Activation, Bundle
 from postwright.services.tls import CERTIFICATE
+
+
+def network(units: Mapping[str, Activation]) -> None:
+    """Who reaches the host at all: operators by their tunnel, others as the packet filter says, nobody who is banned."""
+    if "wireguard" in units:
+        wireguard(activation=units["wireguard"])
+    firewall(activation=units["firewall"])
+    if "bans" in units:
+        bans(activation=units["bans"])
+
+
+def certified(units: Mapping[str, Activation]) -> None:
+    """The certificate is there before anything serves it."""
+    if "acme" in units:
+        acme(activation=units["acme"])
+    else:
+        tls(certificate=CERTIFICATE)
+    if "policies" in units:
+        policies(activation=units["policies"])
+
+
+def signing(units: Mapping[str, Activation]) -> None:
+    """The signers answer before Postfix asks."""
+    opendkim(activation=units["opendkim"])
+    if "opendkim-ed25519" in units:
+        opendkim_ed25519(activation=units["opendkim-ed25519"])
+
+
+def intake(units: Mapping[str, Activation]) -> None:
+    """Who logs in is known, counted, and banned if he guesses."""
+    if "submission" in units:
+        submission(activation=units["submission"])
+    if "limits" in units:
+        limits(activation=units["limits"])
+    if "fail2ban" in units:
+        fail2ban(activation=units["fail2ban"])
+
+
+def outgoing(units: Mapping[str, Activation]) -> None:
+    """What Postfix asks before mail leaves."""
+    if "pacing" in units:
+        pacing(activation=units["pacing"])
+    if "tls-gate" in units:
+        mta_sts(activation=units["mta-sts"])
+        tls_gate(activation=units["tls-gate"])
 
 
 @deploy("mail host")
@@ -36,32 +83,12 @@ def mail_host(bundle: Bundle) -> None:
     units = {activation.name: activation for activation in bundle.activations}
     base(activation=units["base"])
     resolver(activation=units["resolver"])
-    if "wireguard" in units:
-        wireguard(activation=units["wireguard"])
-    firewall(activation=units["firewall"])
-    if "bans" in units:
-        bans(activation=units["bans"])
+    network(units=units)
     hardening(units=units)
-    if "acme" in units:
-        acme(activation=units["acme"])
-    else:
-        tls(certificate=CERTIFICATE)
-    if "policies" in units:
-        policies(activation=units["policies"])
-    opendkim(activation=units["opendkim"])
-    if "opendkim-ed25519" in units:
-        opendkim_ed25519(activation=units["opendkim-ed25519"])
-    if "submission" in units:
-        submission(activation=units["submission"])
-    if "limits" in units:
-        limits(activation=units["limits"])
-    if "fail2ban" in units:
-        fail2ban(activation=units["fail2ban"])
-    if "pacing" in units:
-        pacing(activation=units["pacing"])
-    if "tls-gate" in units:
-        mta_sts(activation=units["mta-sts"])
-        tls_gate(activation=units["tls-gate"])
+    certified(units=units)
+    signing(units=units)
+    intake(units=units)
+    outgoing(units=units)
     postfix(activation=units["postfix"])
     audit(units=units)
     operations.unwanted(name="remove what is no longer wanted", bundle=bundle)

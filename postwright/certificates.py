@@ -70,10 +70,10 @@ def readable_by_others(path: Path) -> Iterator[str]:
 def not_covered(path: Path, names: Iterable[str]) -> list[str]:
     """Those of the names that a certificate is not for; none of what is no certificate, which ``problems`` tells."""
     try:
-        known = _names(first_of(path))
+        known = names_of(first_of(path))
     except (ValueError, OSError):
         return []
-    return [name for name in names if not any(_matches(pattern, name) for pattern in known)]
+    return [name for name in names if not any(matches(pattern, name) for pattern in known)]
 
 
 def _validity(path: Path, certificate: x509.Certificate) -> Iterator[str]:

@@ -17,11 +17,11 @@ from postwright import (
     consistency_hardening,
     consistency_keys,
     consistency_mailboxes,
+    consistency_management,
     consistency_pacing,
     consistency_streams,
     consistency_transport,
     consistency_users,
-    consistency_management,
 )
 from postwright.model import Address, Fleet
 

@@ -17,6 +17,7 @@ from postwright.checks import smtp
 from postwright.inventory import Project
 from postwright.keys import tls
 from postwright.model import Acme, Fleet, Host
+from postwright.policy_hosts import policy_names
 from postwright.services.acme import TIMER, UNIT
 from postwright.services.tls import CERTIFICATE
 
@@ -33,10 +34,11 @@ def test_acme_certificate_is_renewed_in_time(acme_host: Host, fleet: Fleet, on: 
     assert datetime.now(UTC) < overdue, f"it ends on {end:%Y-%m-%d %H:%M} UTC, and no renewal has come through"
 
 
-def test_acme_certificate_is_for_every_name(acme_host: Host, on: On) -> None:
-    """The certificate by ACME is for all HELO names of the host."""
+def test_acme_certificate_is_for_every_name(acme_host: Host, fleet: Fleet, on: On) -> None:
+    """The certificate by ACME is for all HELO names of the host, and those its policies are served under."""
     there = certificates.names_of(_certificate(acme_host, on))
-    missing = [name for name in acme_host.names if not any(certificates.matches(it, name) for it in there)]
+    needed = (*acme_host.names, *policy_names(fleet, acme_host))
+    missing = [name for name in needed if not any(certificates.matches(it, name) for it in there)]
 
     assert not missing, f"it is not for {', '.join(missing)}; an apply has another one issued"
 

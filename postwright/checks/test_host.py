@@ -15,8 +15,8 @@ from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
-from postwright.services import bans, fail2ban, forwards, limits, policies, wireguard
-from postwright.services.acme import PORT, TIMER
+from postwright.services import bans, fail2ban, forwards, policies, wireguard
+from postwright.services.acme import PORT
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.pacing import UNIT
 from postwright.services.parts import Context, HostSecrets, Release, Service

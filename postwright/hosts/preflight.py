@@ -124,6 +124,7 @@ def watched(fleet: Fleet, host: Host) -> list[str]:
     context = Context(fleet, host, RELEASES[-1], HostSecrets())
     return sorted({package for service in SERVICES if service.wanted(context) for package in service.packages})
 
+
 def _cut_tunnel(host: Host, fleet: Fleet, system: dict[str, Any]) -> Iterator[str]:
     """The roll-back of the firewall needs a way in, and the tunnel has none of its own."""
     if fleet.management is None or not fleet.management.only:

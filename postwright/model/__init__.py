@@ -11,10 +11,10 @@ from postwright.model.fields import IPAddress, IPNetwork, SecretSource, Strict
 from postwright.model.firewall import Fail2ban, Firewall
 from postwright.model.fleet import Fleet, Keys
 from postwright.model.hardening import Hardening, Journal, SshHardening, Sysctl, Upgrades
-from postwright.model.hosts import Address, Host, Ssh, TlsFiles
+from postwright.model.hosts import Address, Host, Ssh
 from postwright.model.mailboxes import Mailbox
 from postwright.model.management import Management, ManagementOperator
-from postwright.model.pacing import DomainWarmup, Pacing, Relay, Stream, Warmup
+from postwright.model.pacing import DomainWarmup, Pacing, Warmup
 from postwright.model.rollout import Rollout
 from postwright.model.streams import Relay, Stream
 from postwright.model.tls import Acme, TlsFiles

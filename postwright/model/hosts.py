@@ -79,7 +79,6 @@ class Host(Strict):
     ssh: Ssh
     addresses: Annotated[tuple[Annotated[Address, BeforeValidator(_address_shorthand)], ...], NotEmpty]
     tls: Tls
-    tls: TlsFiles
     management: IPAddress | None = None
     roles: frozenset[Role] = frozenset({"submission", "mx"})
     trusted_networks: tuple[Annotated[IPNetwork, BeforeValidator(values.trusted_network)], ...] = ()

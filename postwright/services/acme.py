@@ -8,14 +8,16 @@ from before, they stay until the new certificate is there.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib import resources
 from ipaddress import IPv6Address
 from typing import Any
 
 from postwright import values
 from postwright.model import Acme, Rfc2136
+from postwright.policy_hosts import policy_names
 from postwright.render import template
-from postwright.services import postfix, submission
+from postwright.services import policies, postfix, submission
 from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service
 from postwright.services.tls import CERTIFICATE, KEY
 
@@ -70,11 +72,8 @@ def _units(context: Context) -> tuple[HostFile, ...]:
 
 def _settings(context: Context, acme: Acme) -> dict[str, Any]:
     """What acme.json says; ``postwright.acme.host`` reads it."""
-    dovecot = (
-        [submission.SERVICE.unit(context.release)] if submission.SERVICE.unit and submission.wanted(context) else []
-    )
     return {
-        "names": list(context.host.names),
+        "names": [*context.host.names, *policy_names(context.fleet, context.host)],
         "contact": acme.contact,
         "directory": acme.directory,
         "staging": acme.staging,
@@ -84,8 +83,16 @@ def _settings(context: Context, acme: Acme) -> dict[str, Any]:
         "own_key": OWN_KEY,
         "certificate": CERTIFICATE,
         "key": KEY,
-        "reload": [postfix.unit(context.release), *dovecot],
+        "reload": list(_readers(context)),
     }
+
+
+def _readers(context: Context) -> Iterator[str]:
+    """The units that serve TLS with the certificate."""
+    yield postfix.unit(context.release)
+    for service in (submission.SERVICE, policies.SERVICE):
+        if service.unit and service.wanted(context):
+            yield service.unit(context.release)
 
 
 def _environment(context: Context, acme: Acme) -> dict[str, str]:

@@ -86,8 +86,8 @@ SERVICE = Service(
     title="MTA-STS policies",
     packages=("nginx",),
     files=_files,
-    # Whether key and certificate belong together is among what it looks at.
-    checks=(Check(f"nginx -t -q -e stderr -c {CONFIGURATION}"),),
+    # Whether key and certificate belong together is among what it looks at, as soon as one has been issued.
+    checks=(Check(f"! test -e {tls.CERTIFICATE} || nginx -t -q -e stderr -c {CONFIGURATION}"),),
     unit=lambda _release: UNIT,
     uses=("tls",),
     ready=f"ss -Hltn sport = :{PORT} | grep -q .",

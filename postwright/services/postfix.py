@@ -5,7 +5,7 @@ from __future__ import annotations
 from postwright.lanes import UNBIND, paced
 from postwright.render import template
 from postwright.services import certified, forwards, limits, mailbox_tables, opendkim, submission, tls
-from postwright.services.addresses import alias_domains, aliases
+from postwright.services.addresses import alias_domains
 from postwright.services.outbound import outbound
 from postwright.services.parts import Check, Context, HostFile, Release, Service, TakenUp
 from postwright.tls_suites import STRONG_LIST
@@ -24,11 +24,9 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "submission": submission.wanted(context),
         "certificate": tls.CERTIFICATE,
         "key": tls.KEY,
-        "aliases": aliases(context),
         "senders": allowed,
         "certified": clients,
         "certificates": certified.TABLE,
-        "senders": senders(context),
         "aliases": forwards.virtual(context),
         "forwards": forwards.wanted(context),
         "proof_port": PROOF_PORT,

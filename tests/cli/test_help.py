@@ -17,8 +17,7 @@ ROOT = Path(__file__).parents[2]
 # The order of the design; not all of them need be there.
 ORDER = {
     "Describe": ["init", "check", "show"],
-    "Change": ["plan", "apply", "undo", "keys", "users", "warmup"],
-    "Change": ["plan", "apply", "undo", "rollback", "keys", "warmup"],
+    "Change": ["plan", "apply", "undo", "rollback", "keys", "users", "warmup"],
     "Prove": ["verify", "status", "report"],
     "Practise": ["lab"],
 }
