@@ -17,8 +17,6 @@ from urllib.parse import urlsplit
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _DNS_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_MAILBOX = re.compile(r"[a-z0-9][a-z0-9._=-]*")
-_HEADER = re.compile(r"(?i:x-(?!originating-ip$|mailer$)[a-z0-9][a-z0-9-]{0,60}|list-id|feedback-id)")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _PROVIDER = re.compile(r"[a-z0-9]{1,20}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -85,25 +83,10 @@ def alias(value: str) -> str:
     return value if value == "*" else local_part(value).lower()
 
 
-def mailbox(value: str) -> str:
-    """The address of a mailbox in lower case. Its local part names a folder, and has no ``+``, which begins a subaddress."""
-    address = email_address(value).lower()
-    if not _MAILBOX.fullmatch(address.partition("@")[0]):
-        raise ValueError(f"{value!r} cannot be a mailbox: before the @ only letters, digits and . _ = - may stand")
-    return address
-
-
 def identifier(value: str) -> str:
     """A name that one part of an inventory gives and another refers to."""
     if not _IDENTIFIER.fullmatch(value):
         raise ValueError(f"{value!r} is not a name of lower case letters, digits, - and _")
-    return value
-
-
-def stream_header(value: str) -> str:
-    """The name of a header that tells a stream; none that a message has anyhow, or that is taken out of submitted mail."""
-    if not _HEADER.fullmatch(value):
-        raise ValueError(f"{_short(value)} is not the name of a header of your own, such as X-Stream")
     return value
 
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from postwright import values
+from postwright import values, values_mail
 from postwright.model.fields import Duration, IPNetwork, LocalPath, Size, Strict
 
-MailboxAddress = Annotated[str, AfterValidator(values.mailbox)]
+MailboxAddress = Annotated[str, AfterValidator(values_mail.mailbox)]
 
 
 class Mailbox(Strict):

@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from postwright import spans, values
+from postwright import spans, values_mail
 from postwright.model.fields import Duration, Identifier, LoginName, Port, SecretSource, Sender, Server, Strict
 from postwright.pacing.config import DEFAULT, RELAY
 
 __all__ = ["DEFAULT", "RELAY", "Relay", "Stream"]
 
-HeaderName = Annotated[str, AfterValidator(values.stream_header)]
+HeaderName = Annotated[str, AfterValidator(values_mail.stream_header)]
 HeaderValue = Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,198}[!-~])?$")]
 
 
