@@ -29,6 +29,7 @@ def test_a_place_is_what_the_operator_named(fleet):
     assert place({"service_of": (host, opendkim)}) == "mx1 opendkim"
     assert place({"address": (host, host.addresses[1])}) == "mx1 2001:db8::10"
     assert place({"domain": domain}) == "example.com"
+    assert place({"policy_at": (host, domain)}) == "mx1 example.com"
 
 
 def test_a_setting_is_told_by_its_name_and_without_its_value(fleet):
