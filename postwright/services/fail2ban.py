@@ -17,7 +17,7 @@ _FILES = {
     f"{_ETC}/jail.d/postwright.local": "jails.local.j2",
     f"{_ETC}/fail2ban.d/postwright.local": "server.local.j2",
     f"{_ETC}/action.d/postwright.conf": "action.conf.j2",
-    f"/etc/systemd/system/{UNIT}.d/postwright-sandbox.conf": "sandbox.conf.j2",
+    f"/etc/systemd/system/{UNIT}.d/postwright.conf": "unit.conf.j2",
 }
 
 

@@ -17,6 +17,7 @@ EXPOSURE = {
     "opendkim-ed25519": 0.4,
     "submission": 2.8,
     "pacing": 1.3,
+    "fail2ban": 2.6,
     "postfix": 3.3,
 }
 _TEMPLATES = {
@@ -24,6 +25,7 @@ _TEMPLATES = {
     "opendkim": "opendkim",
     "opendkim-ed25519": "opendkim",
     "submission": "submission",
+    "fail2ban": "fail2ban",
     "postfix": "postfix",
 }
 

@@ -16,7 +16,7 @@ from postwright.rollback import Generation, target
 from postwright.services.bundle import bundle
 from postwright.services.parts import HostFile
 
-SCRIPTS = ("activate", "converge", "firewall", "generations", "install", "lock", "look", "pacing", "prove", "queue", "reload", "tables")  # fmt: skip
+SCRIPTS = ("acme", "activate", "converge", "drain", "generations", "install", "lock", "look", "pacing", "prove", "queue", "reload", "tables", "trial")  # fmt: skip
 
 
 @pytest.fixture

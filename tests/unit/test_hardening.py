@@ -141,7 +141,7 @@ def test_every_restart_takes_up_the_sandbox(tmp_path):
     stamped = [path for it in made.activations for path in it.stamped if path in boxed]
 
     assert sorted(stamped) == sorted(boxed)
-    assert len(boxed) == 4  # unbound, OpenDKIM, Dovecot, Postfix
+    assert len(boxed) == 5  # unbound, OpenDKIM, Dovecot, fail2ban, Postfix
 
 
 def test_a_second_factor_without_networks_for_programs_is_refused(tmp_path):

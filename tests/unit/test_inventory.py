@@ -130,11 +130,7 @@ def test_connection_data_that_cannot_be_is_refused_by_pyinfras_name_of_it(tmp_pa
     [
         (
             {"domain": []},
-            "mail_fleet.domain: unknown key; keys are ",
-            "mail_fleet.domain: unknown key; keys are bounces, certificate_authorities, deployment, domains, firewall, keys,",
-            "mail_fleet.domain: unknown key; keys are certificate_authorities, deployment, domains, fail2ban, firewall, keys,",
-            "mail_fleet.domain: unknown key; keys are certificate_authorities, deployment, domains, firewall, hardening,",
-            "mail_fleet.domain: unknown key; keys are certificate_authorities, deployment, domains, firewall, from_header, keys,",
+            "mail_fleet.domain: unknown key; keys are acme, bounces, certificate_authorities, deployment, domains, fail2ban,",
         ),
         ({"postmaster": "ops"}, "mail_fleet.postmaster: 'ops' is not a mail address, such as ops@example.com"),
         ({"domains": {}}, "mail_fleet.domains: must be a list, is a dict"),

@@ -60,7 +60,7 @@ def lab(tmp_path):
     return Lab(
         name="lab9", number=9, v4="10.78.9", v6="fd78:0:0:9", hosts={"mx1": Host(ipv4="127.0.0.1", ipv6="::1")},
         ssh_key=tmp_path, known_hosts=tmp_path, tsig=Tsig(name="k", algorithm="hmac-sha256", secret_file=tmp_path),
-        nameserver="10.78.9.53", resolver=("10.78.9.54", "fd78:0:0:9::54"), trust_anchor="",
+        nameserver="10.78.9.53", resolver=("10.78.9.54", "fd78:0:0:9::54"), trust_anchor="", acme_directory="",
         ca_certificate=tmp_path / "ca", tls={}, recipient="probe@bigmail.test",
         submission=Submission(login="app@shop.test", password_file=tmp_path / "password", password_hash_file=tmp_path),
         passphrase_file=tmp_path / "passphrase",

@@ -299,7 +299,8 @@ def test_postfix_asks_the_second_signer_only_where_it_has_keys(tmp_path, whole):
     both = signing(tmp_path, key("ed25519"))
     sockets = "unix:opendkim/opendkim.sock unix:opendkim/ed25519.sock"
     assert f"\nsmtpd_milters = {sockets}\nnon_smtpd_milters = $smtpd_milters\n" in texts(both)["/etc/postfix/main.cf"]
-    assert [it.name for it in both.activations][-5:-1] == ["opendkim", "opendkim-ed25519", "submission", "fail2ban"]
+    names = [it.name for it in both.activations]
+    assert names[names.index("opendkim") + 1] == "opendkim-ed25519"
     assert "ed25519" not in "".join((*texts(whole), *texts(whole).values()))
     assert "opendkim-ed25519" in [it.name for it in whole.retired]
 

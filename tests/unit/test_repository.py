@@ -46,7 +46,8 @@ def test_no_source_file_is_longer_than_can_be_read_at_once(files):
     source = {
         path: text
         for path, text in files.items()
-        if path.suffix in {".py", ".sh", ".j2"} and ROOT / "tests" not in path.parents
+        # The example is the manual of all keys, and read from top to bottom.
+        if path.suffix in {".py", ".sh", ".j2"} and ROOT / "tests" not in path.parents and path.name != "example.py"
     }
     assert {str(path): text.count("\n") for path, text in source.items() if text.count("\n") > LONGEST} == {}
 
