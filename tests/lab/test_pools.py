@@ -83,9 +83,10 @@ def under_load(host, names, events):
         event()
     for thread in threads:
         thread.join()
-    host.post.letters = [letter for post in made.values() for letter in post.letters]
-    host.operator.on_host(f"systemctl restart {AGENT}")  # or what was held without it is looked for within a minute
-    host.settle()
+    letters = [letter for post in made.values() for letter in post.letters]
+    # Or what was held without the agent is looked for within a minute, and what Postfix put off is tried in five.
+    host.operator.on_host(f"systemctl restart {AGENT}; postqueue -f")
+    wait_until(lambda: not missing(letters, host.providers.attempts()), 120)
     return made, host.providers.attempts()[since:]
 
 
@@ -125,8 +126,8 @@ def test_an_address_that_leaves_its_interface_is_replaced_at_once_and_comes_back
             host.add(ip)
         wait_until(lambda: absent(host) == {it for it in (first, second) if not on_host(host, it)})
         since = len(host.providers.attempts())
-        posts(host)["promo"].send(GOOGLE, 6)
-        host.settle()
+        letters = posts(host)["promo"].send(GOOGLE, 6)
+        wait_until(lambda letters=letters: not missing(letters, host.providers.attempts()), 60)
         clients.append({it["client"] for it in host.providers.attempts()[since:]})
         told.append(host.project("pools", streams).json("verify", "-k", "each_", check=False))
 
@@ -177,7 +178,7 @@ def test_mail_held_or_deferred_at_an_address_that_is_removed_leaves_from_another
     host.providers.behave("yahoo")
     host.ask(do="resume", address=host.marketing[1], provider="google", reason="", until=None)
     host.operator.on_host("postqueue -f")
-    host.settle()
+    wait_until(lambda: not missing(crm.letters, host.providers.attempts()), 60)
     attempts = [it for it in host.providers.attempts()[since:] if it["taken"]]
 
     assert (held["hold"], held["deferred"]) == (20, 10)
