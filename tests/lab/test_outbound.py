@@ -17,7 +17,7 @@ from postwright.lab import box, certificates, mail, state
 from postwright.lab.content import put_secret
 from postwright.tls_suites import STRONG
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")]
 
 LAB, HOST = "lab3", "mx3"
 DEMANDING = """
