@@ -129,11 +129,11 @@ def test_nobody_else_may_write_our_files(mail_host: Host, on: On) -> None:
     found = [row.split(" ", 2) for row in rows]
     if not found:
         raise UnknownError(f"host {mail_host.name}: {MANIFEST} names nothing")
+    keys = on(mail_host).run(f"xargs -d '\\n' grep -lsE 'PRIVATE KEY|^PrivateKey' <{MANIFEST}").stdout.splitlines()
+    secret = re.compile(r"passwd$|password|/tsig$|/mailboxes\.users$")
     open_to = [name for mode, _, name in found if int(mode, 8) & 0o022]
-    secret = re.compile(r"\.pem$|passwd$|relay_password$")
-    read = [
-        name for mode, _, name in found if secret.search(name) and "certificate" not in name and int(mode, 8) & 0o007
-    ]
+    private = [(mode, name) for mode, _, name in found if name in keys or secret.search(name)]
+    read = [name for mode, name in private if int(mode, 8) & 0o007]
 
     assert not open_to, f"others may write {open_to[0]}"
     assert not read, f"others may read {read[0]}"

@@ -114,7 +114,7 @@ def test_stock_pyinfra_runs_the_same_deploy_and_finds_nothing_to_do(operator):
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
-    assert re.search(r"Grand total\s+12\s+-\s+-\s+12", done.stdout + done.stderr)
+    assert re.search(r"Grand total\s+14\s+-\s+-\s+14", done.stdout + done.stderr)
 
 
 def test_drift_is_shown_as_a_diff_and_mended(operator):
