@@ -7,7 +7,7 @@ release=$2
 shift 2
 
 # What a first apply installs waits as .deb files, so that a test does not fetch them anew for each fresh host.
-warm="postfix opendkim dovecot-core unbound dns-root-data chrony nftables"
+warm="postfix opendkim dovecot-core unbound dns-root-data chrony nftables fail2ban python3-systemd"
 
 mmdebstrap --mode=root --variant=minbase --format=directory --quiet \
   --include=systemd-sysv,dbus,openssh-server,python3,iproute2,ca-certificates \

@@ -9,8 +9,9 @@ case $3 in
   # The name server and the receiver; each starts only its own services.
   services) services="knot unbound postfix rspamd" others="knot-dnsutils pebble publicsuffix" ;;
   # What an apply installs, nothing of it configured: there too services wait until they are.
-  installed) services="chrony dovecot nginx opendkim postfix postfix-mta-sts-resolver unbound"
-    others="dns-root-data dovecot-core nftables openssl python3-dnspython" ;;
+  installed) services="chrony dovecot fail2ban nginx opendkim postfix postfix-mta-sts-resolver unbound"
+    others="dns-root-data dovecot-core dovecot-imapd dovecot-lmtpd dovecot-pop3d lego libsasl2-modules nftables openssl
+      python3-dnspython python3-systemd" ;;
 esac
 # Debian's name for Dovecot's package is not that of its unit.
 packages=$(echo "$services $others" | sed 's/\bdovecot\b //')
