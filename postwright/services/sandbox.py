@@ -15,7 +15,7 @@ EXPOSURE = {
     "resolver": 2.7,
     "opendkim": 0.4,
     "opendkim-ed25519": 0.4,
-    "submission": 2.8,
+    "submission": 2.9,
     "pacing": 1.3,
     "fail2ban": 2.6,
     "postfix": 3.3,
