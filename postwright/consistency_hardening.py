@@ -12,7 +12,8 @@ from postwright.model import Fleet
 
 def _key_alone_from_anywhere(fleet: Fleet) -> Iterator[str]:
     said = fleet.hardening.ssh
-    if said and said.second_factor and not fleet.firewall.ssh_from:
+    known = fleet.firewall.ssh_from or (fleet.management and fleet.management.only)
+    if said and said.second_factor and not known:
         users = ", ".join(sorted({host.ssh.user for host in fleet.hosts} | set(said.key_only)))
         yield (
             f"mail_fleet.hardening.ssh.second_factor: {users} would log in with a key alone from anywhere; name the networks "
@@ -31,6 +32,6 @@ def _nobody_to_be_asked(fleet: Fleet) -> Iterator[str]:
 
 # Each with the fields it cannot do without.
 CHECKS: dict[Callable[[Fleet], Iterator[str]], set[str]] = {
-    _key_alone_from_anywhere: {"hosts", "hardening", "firewall"},
+    _key_alone_from_anywhere: {"hosts", "hardening", "firewall", "management"},
     _nobody_to_be_asked: {"hardening"},
 }

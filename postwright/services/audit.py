@@ -7,7 +7,7 @@ as such.
 from __future__ import annotations
 
 from postwright.render import template
-from postwright.services import opendkim, submission
+from postwright.services import acme, opendkim, submission
 from postwright.services.parts import Check, Context, HostFile, Service
 
 RULES = "/etc/audit/rules.d/50-postwright.rules"
@@ -19,9 +19,9 @@ def _files(context: Context) -> tuple[HostFile, ...]:
     # A rule for a folder that is not there is refused, and all after it with it.
     signers = [opendkim.RSA, *([opendkim.ED25519] if len(opendkim.milters(context)) > 1 else [])]
     values = {
-        "mail": ["/etc/postwright", "/etc/postfix", *(["/etc/dovecot"] if submission.wanted(context) else [])],
+        "mail": ["/etc/postwright", "/etc/postfix", *(["/etc/dovecot"] if submission.needs_dovecot(context) else [])],
         "configurations": [it.configuration for it in signers],
-        "keys": [*(it.keys for it in signers), "/etc/postwright/tls"],
+        "keys": [*(it.keys for it in signers), "/etc/postwright/tls", *_kept(context)],
         "users": _USERS,
         "access": ["/etc/ssh", *(["/etc/sudoers.d"] if context.host.ssh.sudo else [])],
     }
@@ -34,6 +34,13 @@ def _files(context: Context) -> tuple[HostFile, ...]:
             b"# Made by postwright: a container has no audit log of its own.\n[Unit]\nConditionVirtualization=!container\n",
         ),
     )
+
+
+def _kept(context: Context) -> list[str]:
+    """Where else keys and password hashes lie: the states of files a host keeps, and what only some hosts have."""
+    folders = ["/var/lib/postwright"]
+    folders += ["/etc/postwright/acme"] if acme.wanted(context) else []
+    return [*folders, *(["/etc/dovecot"] if submission.needs_dovecot(context) else [])]
 
 
 SERVICE = Service(

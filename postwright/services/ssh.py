@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import resources
 
-from postwright.model import SshHardening
+from postwright.model import Fleet, IPNetwork, SshHardening
 from postwright.render import template
 from postwright.services.parts import Check, Context, HostFile, Release, Service
 
@@ -50,13 +50,18 @@ def _made(context: Context, said: SshHardening) -> Iterator[HostFile]:
         "ciphers": _CIPHERS,
         "macs": _MACS,
         "key_only": key_only(context),
-        "networks": context.fleet.firewall.ssh_from,
+        "networks": _known_networks(context.fleet),
     }
     yield HostFile(f"/etc/systemd/system/{UNIT}", template("hardening/ssh_undo.service.j2", context), taken_up="use")
     yield HostFile(
         EFFECTIVE, (resources.files("postwright.services") / "sshd_effective.py").read_bytes(), taken_up="use"
     )
     yield HostFile(CANDIDATE, template("hardening/sshd.conf.j2", context, **values), taken_up="reload")
+
+
+def _known_networks(fleet: Fleet) -> list[IPNetwork]:
+    """Where programs and operators come from; the management network too, for nobody else is in it."""
+    return [*fleet.firewall.ssh_from, *([fleet.management.network] if fleet.management else [])]
 
 
 # Runs on the staged /etc, where nobody minds that the candidate is put in place.

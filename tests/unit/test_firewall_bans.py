@@ -1,5 +1,6 @@
 """Packet filter, bans and fail2ban as the inventory asks for them."""
 
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -126,3 +127,26 @@ def test_ssh_for_everybody_is_noted(tmp_path):
     ]
 
     assert ["anybody may try to log in by SSH" in note for notes in said for note in notes] == [True]
+
+
+@pytest.mark.parametrize(
+    ("line", "exempt"),
+    [
+        ("Accepted publickey for root from 192.0.2.7 port 50022 ssh2: ED25519 SHA256:abc", True),
+        ("Accepted keyboard-interactive/pam for op from 192.0.2.7 port 1 ssh2", True),
+        ("Accepted publickey for root from 192.0.2.77 port 50022 ssh2", False),
+        ("Invalid user Accepted from 192.0.2.7 port 4", False),
+        ("Failed password for invalid user Accepted publickey for x from 192.0.2.7 port 4 ssh2", False),
+    ],
+)
+def test_nobody_is_spared_a_ban_but_who_has_logged_in(tmp_path, line, exempt):
+    """A stranger chooses the name he tries, and sshd writes it into its line."""
+    journal = tmp_path / "journalctl"
+    journal.write_text(f"#!/bin/sh\necho '{line}'\n")
+    journal.chmod(0o755)
+    program = files(tmp_path)["/etc/postwright/ban-exempt"]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+
+    done = subprocess.run(["sh", "-c", program, "ban-exempt", "192.0.2.7"], env=environment, check=False)
+
+    assert (done.returncode == 0) == exempt

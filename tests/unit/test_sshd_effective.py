@@ -62,3 +62,24 @@ def test_what_was_changed_in_our_own_file_is_told(found):
     (problem,) = found(SAID | {"permitrootlogin": "yes"})
 
     assert problem.endswith("sshd_config.d/00-ours.conf is not as described; an apply puts it back")
+
+
+@pytest.mark.parametrize(
+    "line", ["PasswordAuthentication\tyes", "passwordauthentication = yes", "ChallengeResponseAuthentication yes"]
+)
+def test_a_match_block_is_read_as_sshd_reads_it(found, line):
+    (problem,) = found(bbb=f"Match\tUser bob\n\t{line}\n")
+
+    assert problem.startswith("sshd_config.d/bbb.conf:2: a Match block says ")
+
+
+def test_a_match_block_that_asks_for_other_factors_is_named_where_we_ask_for_two(found, monkeypatch, tmp_path):
+    assert found(bbb="Match User bob\n    AuthenticationMethods publickey\n") == []
+
+    wanted = tmp_path / "second"
+    wanted.write_text(WANTED + "AuthenticationMethods publickey,keyboard-interactive:pam\n")
+    monkeypatch.setattr(sshd_effective, "wanted", dict)
+    monkeypatch.setattr(sshd_effective, "WANTED", str(wanted))
+    (problem,) = sshd_effective.problems()
+
+    assert problem.endswith("bbb.conf:2: a Match block says authenticationmethods publickey; take the line out")

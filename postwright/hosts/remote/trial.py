@@ -6,6 +6,7 @@ connection, stops the timer and makes it what holds at the next boot; ``rollback
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -129,7 +130,9 @@ def prepare_sshd() -> None:
         back = f"cp -p {SSHD_BEFORE} {SSHD_LIVE}.undone && mv -f {SSHD_LIVE}.undone {SSHD_LIVE}"
     temporary = UNDO.with_suffix(".new")
     temporary.write_text(f"set -e\n{back}\nrm -f {UNDO} {SSHD_BEFORE}\n")
+    os.sync()  # an undo that a power cut leaves empty would undo nothing
     temporary.rename(UNDO)
+    os.sync()
     run("systemctl", "daemon-reload")
     run("systemctl", "enable", "--quiet", "postwright-ssh.service")
 

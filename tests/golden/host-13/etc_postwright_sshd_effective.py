@@ -6,6 +6,7 @@ Runs on the host, also with the staged /etc in place. Exit status 1 and a line p
 from __future__ import annotations
 
 import glob
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,15 +27,27 @@ NEVER = {
 }
 
 
+# Older names of keywords, which sshd still takes.
+SAME = {
+    "challengeresponseauthentication": "kbdinteractiveauthentication",
+    "skeyauthentication": "kbdinteractiveauthentication",
+    "pubkeyacceptedkeytypes": "pubkeyacceptedalgorithms",
+    "dsaauthentication": "pubkeyauthentication",
+}
+# What a second factor is made of: where we say it, no Match block of somebody else may say it otherwise.
+SECOND_FACTOR = {"authenticationmethods", "pubkeyauthoptions", "pubkeyacceptedalgorithms", "pamservicename"}
+
+
 def settings(path: str) -> Iterator[tuple[int, str, str, bool]]:
     """Line number, keyword in lower case, value, and whether it stands in a Match block, of each line of a file."""
     inside = False
     with open(path, encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - as short as it can be
         for number, line in enumerate(lines, 1):
-            keyword, _, value = line.strip().replace("=", " ", 1).partition(" ")
-            if keyword and not keyword.startswith("#"):
-                inside = inside or keyword.lower() == "match"
-                yield number, keyword.lower(), value.strip().strip('"'), inside
+            keyword, *rest = re.split(r"[\s=]+", line.strip(), maxsplit=1)
+            name, value = keyword.lower(), "".join(rest)
+            if name and not name.startswith("#"):
+                inside = inside or name == "match"
+                yield number, SAME.get(name, name), value.strip().strip('"'), inside
 
 
 def wanted() -> dict[str, str]:
@@ -59,12 +72,13 @@ def effective() -> dict[str, str]:
 def problems() -> Iterator[str]:
     """Each difference, with who makes it."""
     said, lines = effective(), foreign()
+    factors = SECOND_FACTOR & {key for _, key, _, _ in settings(WANTED)}
     for key, value in wanted().items():
         if said.get(key, "").lower() != value.lower():
             places = [f"{path}:{number}" for path, number, name, _, inside in lines if name == key and not inside]
             yield f"{key} is {said.get(key)!r} and not {value!r}: {_cause(places)}"
     for path, number, key, value, inside in lines:
-        if inside and NEVER.get(key, value.lower()) != value.lower():
+        if inside and (key in factors or NEVER.get(key, value.lower()) != value.lower()):
             yield f"{path}:{number}: a Match block says {key} {value}; take the line out"
 
 
