@@ -10,15 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support import context
+from support import context, host_data, mail_fleet, mail_host, project
 
 from postwright.errors import UsageError
 from postwright.hosts import generations
-from postwright.hosts.plan import host_plan
+from postwright.hosts.plan import host_plan, lasting_files, obsolete_files
 from postwright.hosts.remote import converge, keeping, package
 from postwright.rollback import Generation, target
+from postwright.services import acme, ssh, tls
 from postwright.services.bundle import bundle
-from postwright.services.parts import HostFile
+from postwright.services.parts import Context, HostFile, HostSecrets
 
 SCRIPTS = ("acme", "activate", "converge", "drain", "generations", "install", "lock", "look", "pacing", "prove", "queue", "reload", "tables", "trial")  # fmt: skip
 
@@ -226,14 +227,52 @@ def test_a_service_that_state_does_not_have_is_stopped(tmp_path):
     again = generations.restored("mx1", kept(made, managed=[extra]), "13")
 
     assert [(it.name, it.unit) for it in again.retired] == [("pacing", "postwright-pacing.service")]
-    running = dict.fromkeys(("active", "enabled", "current", "loaded", "wanted_here"), True)
-    seen = {
-        "packages": dict.fromkeys(again.packages, "1"),
-        "files": {},
-        "managed": [extra],
-        "services": {it.name: running for it in (*again.activations, *again.retired)},
-    }
-    assert host_plan(again, seen).stops == ("pacing",)
+    assert host_plan(again, running(again, [extra])).stops == ("pacing",)
+
+
+def running(again, managed):
+    """What a host answers on which everything of these runs."""
+    states = dict.fromkeys(("active", "enabled", "current", "loaded", "wanted_here"), True)
+    services = {it.name: states for it in (*again.activations, *again.retired)}
+    return {"packages": dict.fromkeys(again.packages, "1"), "files": {}, "managed": managed, "services": services}
+
+
+def test_certificates_by_acme_end_with_the_timer_when_a_state_with_files_comes_back(tmp_path):
+    made = bundle(context(tmp_path))
+    managed = [f"/etc/systemd/system/{it}" for it in (acme.TIMER, acme.UNIT)]
+    again = generations.restored("mx1", kept(made, managed=managed), "13")
+
+    assert host_plan(again, running(again, managed)).stops == ("certificate by ACME",)
+    assert set(lasting_files(again, running(again, managed))) == set(managed)
+
+
+def with_acme(base):
+    """What a host is to have that gets its certificate by ACME."""
+    data = host_data(host=mail_host(tls="acme"), fleet=mail_fleet(acme={"contact": "ops@example.net"}))
+    fleet = project(base, data).fleet
+    return bundle(Context(fleet, fleet.host("mx1"), "13", HostSecrets(private_key=b"(key)")))
+
+
+def test_the_certificate_on_disk_stays_when_a_state_with_acme_comes_back(tmp_path):
+    made = with_acme(tmp_path)
+    managed = [*(it.path for it in made.files), tls.CERTIFICATE, tls.KEY]
+    again = generations.restored("mx1", kept(made, managed=managed), "13")
+
+    assert {tls.CERTIFICATE, tls.KEY}.isdisjoint(obsolete_files(again, {"managed": managed}))
+
+
+def test_settings_of_sshd_are_taken_back_by_a_trial_when_a_state_from_before_them_comes_back(tmp_path):
+    made = bundle(context(tmp_path))
+    unit = f"/etc/systemd/system/{ssh.UNIT}"
+    before = replace(
+        made,
+        activations=tuple(it for it in made.activations if it.name != "ssh"),
+        files=tuple(it for it in made.files if it.path != unit),
+    )
+    again = generations.restored("mx1", kept(before, managed=[unit]), "13")
+
+    assert [(it.name, it.tried) for it in again.activations if it.tried] == [("firewall", True), ("ssh", True)]
+    assert "ssh" not in {it.name for it in again.retired}
 
 
 def test_the_keys_a_state_signs_with_are_read_from_its_tables(tmp_path):
