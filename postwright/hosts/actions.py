@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from postwright import material
+from postwright.brought_back import KEYS
 from postwright.deploys.mail_host import mail_host
 from postwright.deploys.rollback import rolled_back
 from postwright.errors import DeployError
 from postwright.hosts import adapter, preflight
 from postwright.hosts.bundles import HostState, planned_bundle, ready_bundle
-from postwright.hosts.generations import restored, signed_with
+from postwright.hosts.generations import kept_tls, restored, signed_with
 from postwright.hosts.host_lock import host_locks
 from postwright.hosts.operations import look
 from postwright.hosts.plan import host_plan, look_request
@@ -103,7 +104,8 @@ def plan_rollback(request: Request, report: adapter.Report) -> dict[str, Any]:
         found = kept[host.name]
         wanted = restored(host.name, found, fit[host.name].state.release)
         planned = host_plan(wanted, look(look_request(wanted, show=True)))
-        return {"plan": planned.to_json(), "signs": [asdict(it) for it in signed_with(found)], "lost": found["lost"]}
+        signs = [asdict(it) for it in signed_with(found)]
+        return {"plan": planned.to_json(), "signs": signs, "lost": found["lost"], "kept": asdict(kept_tls(found))}
 
     with adapter.session(loaded, set(asked), report) as state:
         fit = _fit_hosts(project, state)
@@ -126,7 +128,8 @@ def rollback(request: Request, report: adapter.Report) -> dict[str, list[str]]:
 
 
 def _kept(state: Any, numbers: dict[str, int]) -> dict[str, Any]:
-    answers = _scripts(state, "generations", {host: {"number": number} for host, number in numbers.items()})
+    requests = {host: {"number": number, "keys": KEYS} for host, number in numbers.items()}
+    answers = _scripts(state, "generations", requests)
     return {host: answer["generation"] for host, answer in answers.items()}
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from postwright.brought_back import Kept
 from postwright.hosts.plan import service_request
 from postwright.keys.signing import Held
-from postwright.services import SERVICES, ssh
+from postwright.services import SERVICES, ssh, tls
 from postwright.services.bundle import WITHOUT_STAMP, Activation, Bundle, drop_in, manifest, unit_file
 from postwright.services.opendkim import ED25519, RSA
 from postwright.services.parts import Check, HostDirectory, HostFile, Release, Service
@@ -20,6 +21,7 @@ PRIVATE = (f"{RSA.keys}/", f"{ED25519.keys}/")  # keys below them leave kept sta
 UNITS = "/etc/systemd/system/"
 # Their units are ours, and write no stamp.
 _OWN_UNITS = {*WITHOUT_STAMP, *(service.name for service in SERVICES if service.tried)}
+_TLS = f"{tls.CERTIFICATE.rpartition('/')[0]}/"
 _DROP_IN = ".d/postwright-stamp.conf"
 
 
@@ -112,6 +114,11 @@ def signed_with(kept: Mapping[str, Any]) -> tuple[Held, ...]:
         entries = (line.split(None, 1)[-1].split(":", 2) for line in lines if line.strip() and not line.startswith("#"))
         found += [Held(it[0], it[1], signer.algorithm, signs=True) for it in entries]
     return tuple(found)
+
+
+def kept_tls(kept: Mapping[str, Any]) -> Kept:
+    """The certificates of a state, and the public halves of its TLS keys."""
+    return Kept({path: text for path, text in kept["texts"].items() if path.startswith(_TLS)}, kept["public"])
 
 
 def _activation(said: Mapping[str, Any]) -> Activation:
