@@ -15,6 +15,7 @@ from postwright.services.policies import PORT, serves
 RELEASES: tuple[Release, ...] = ("12", "13")
 MINIMUM_FREE = 200_000_000  # octets; packages and a working queue need them
 CLOCK_TOLERANCE = 60  # seconds; TSIG and certificates fail from 300 on
+_SITES = "; what nginx serves there for others would then not be served: name another policy_host to leave it as it is"
 _MAIL_PORTS = ("25", "465", "587")
 
 
@@ -115,7 +116,7 @@ def _configured_by_others(foreign: dict[str, list[str]]) -> Iterator[str]:
         files = ", ".join(path for paths in foreign.values() for path in paths)
         yield (
             f"{', '.join(foreign)}: somebody else has configured it there: {files}. `plan --adopt` shows what would be "
-            "replaced, and `apply --adopt` saves it on the host and does it"
+            f"replaced, and `apply --adopt` saves it on the host and does it{_SITES if 'nginx' in foreign else ''}"
         )
 
 
