@@ -1,7 +1,7 @@
 """Puts hosts back to states of their files that they keep, services included, and proves that they sign.
 
 Promise: nothing is put back that would make mail fail: a state that signs with a key the world cannot see, or that lets
-held mail go at once, is unsafe. Keys, DNS and the inventory are not touched, and no package is downgraded.
+held mail go at once, is unsafe; so is one that brings back what was taken away since. Keys, DNS and the inventory are not touched, and no package is downgraded.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from postwright import unpaced
+from postwright import clock, material, unpaced
+from postwright.brought_back import Kept
+from postwright.brought_back import dangers as brought_back
 from postwright.errors import ProviderError, UnsafePlan, UsageError
 from postwright.hosts import runner
 from postwright.hosts.plan import HostPlan
@@ -55,6 +58,7 @@ class Return:
     now: int | None
     plan: HostPlan
     signs: tuple[Held, ...]
+    kept: Kept
 
 
 @dataclass(frozen=True)
@@ -124,12 +128,25 @@ def make_rollback(project: Project, hosts: Collection[str], to: int | None, phas
     _require_whole(targets)
     now = {host: next((it.number for it in generations if it.present), None) for host, generations in found.items()}
     returns = tuple(
-        Return(host, targets[host], now[host], it["plan"], tuple(it["signs"])) for host, it in answers.items()
+        Return(host, targets[host], now[host], it["plan"], tuple(it["signs"]), it["kept"])
+        for host, it in answers.items()
     )
     phase("reading keys and DNS")
-    plans = [it.plan for it in returns]
-    dangers = (*_key_dangers(project, returns), *_intake_dangers(returns), *unpaced.dangers(project, plans))
-    return Rollback(returns, dangers)
+    return Rollback(returns, tuple(_dangers(project, returns)))
+
+
+def _dangers(project: Project, returns: Sequence[Return]) -> Iterator[str]:
+    yield from _key_dangers(project, returns)
+    yield from _intake_dangers(returns)
+    yield from unpaced.dangers(project, [it.plan for it in returns])
+    for it in returns:
+        place = f"host {it.host}: generation {it.to.number} brings back"
+        yield from brought_back(place, it.plan.files, it.kept, partial(_tlsa, project, it.host), clock.now())
+
+
+def _tlsa(project: Project, host: str) -> str | None:
+    """The public key that the inventory has DNS name for a host."""
+    return material.certificate_digests(project).get(host)
 
 
 def _require_whole(targets: Mapping[str, Generation]) -> None:

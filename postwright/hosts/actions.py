@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from postwright import material
+from postwright.brought_back import KEYS
 from postwright.deploys.mail_host import mail_host
 from postwright.deploys.rollback import rolled_back
 from postwright.errors import DeployError
 from postwright.hosts import adapter, preflight
 from postwright.hosts.bundles import HostState, planned_bundle, ready_bundle
-from postwright.hosts.generations import restored, signed_with
+from postwright.hosts.generations import kept_tls, restored, signed_with
 from postwright.hosts.host_lock import host_locks
 from postwright.hosts.operations import look
-from postwright.hosts.plan import host_plan, look_request
+from postwright.hosts.plan import HostPlan, host_plan, look_request
 from postwright.hosts.remote import package
+from postwright.hosts.way_in import require_way_in, tunnelled
 from postwright.inventory import Project, project_of
 from postwright.keys.signing import Held
+from postwright.services.bundle import Bundle
 from postwright.terms import OfHosts
 from postwright.wire import packed
 
@@ -99,35 +102,47 @@ def plan_rollback(request: Request, report: adapter.Report) -> dict[str, Any]:
     project, loaded = _project(request)
     asked = request["numbers"]
 
-    def plan_one(host: Any) -> dict[str, Any]:
-        found = kept[host.name]
-        wanted = restored(host.name, found, fit[host.name].state.release)
-        planned = host_plan(wanted, look(look_request(wanted, show=True)))
-        return {"plan": planned.to_json(), "signs": [asdict(it) for it in signed_with(found)], "lost": found["lost"]}
+    def told(host: Any) -> dict[str, Any]:
+        found, planned = kept[host.name], plans[host.name]
+        signs = [asdict(it) for it in signed_with(found)]
+        return {"plan": planned.to_json(), "signs": signs, "lost": found["lost"], "kept": asdict(kept_tls(found))}
 
     with adapter.session(loaded, set(asked), report) as state:
-        fit = _fit_hosts(project, state)
+        fit = _fit_hosts(project, state, returns=True)
         kept = _kept(state, asked)
-        return adapter.on_each(state, plan_one)
+        wanted = _wanted(kept, fit)
+        plans = _plans(state, wanted, fit)
+        return adapter.on_each(state, told)
 
 
 def rollback(request: Request, report: adapter.Report) -> dict[str, list[str]]:
     """Put the named hosts back to states they keep; host → steps that changed something."""
     project, loaded = _project(request)
     with adapter.session(loaded, set(request["numbers"]), report) as state:
-        fit = _fit_hosts(project, state)
+        fit = _fit_hosts(project, state, returns=True)
         with host_locks(state):
-            kept = _kept(state, request["numbers"])
-            adapter.on_each(
-                state,
-                lambda host: rolled_back(bundle=restored(host.name, kept[host.name], fit[host.name].state.release)),
-            )
+            wanted = _wanted(_kept(state, request["numbers"]), fit)
+            _plans(state, wanted, fit)
+            adapter.on_each(state, lambda host: rolled_back(bundle=wanted[host.name]))
             return adapter.execute(state)
 
 
 def _kept(state: Any, numbers: dict[str, int]) -> dict[str, Any]:
-    answers = _scripts(state, "generations", {host: {"number": number} for host, number in numbers.items()})
+    requests = {host: {"number": number, "keys": KEYS} for host, number in numbers.items()}
+    answers = _scripts(state, "generations", requests)
     return {host: answer["generation"] for host, answer in answers.items()}
+
+
+def _wanted(kept: dict[str, Any], fit: dict[str, Fit]) -> dict[str, Bundle]:
+    return {host: restored(host, it, fit[host].state.release) for host, it in kept.items()}
+
+
+def _plans(state: Any, wanted: dict[str, Bundle], fit: dict[str, Fit]) -> dict[str, HostPlan]:
+    """What going back changes; DeployError, before anything is touched, if it could cut the operator off."""
+    asked = {host: look_request(bundle, show=True) for host, bundle in wanted.items()}
+    plans = adapter.on_each(state, lambda host: host_plan(wanted[host.name], look(asked[host.name])))
+    require_way_in({host: it.tunnelled for host, it in fit.items()}, plans)
+    return plans
 
 
 def _project(request: Request) -> tuple[Project, Any]:
@@ -142,13 +157,17 @@ def _names(project: Project) -> set[str]:
 
 @dataclass(frozen=True)
 class Fit:
-    """What was learnt of a host that is fit. ``foreign``: package → files somebody else has configured it with."""
+    """What was learnt of a host that is fit. ``foreign``: package → files somebody else has configured it with.
+
+    ``tunnelled``: the operator's address, if he comes by the tunnel.
+    """
 
     state: HostState
     foreign: tuple[tuple[str, tuple[str, ...]], ...]
+    tunnelled: str = ""
 
 
-def _fit_hosts(project: Project, state: Any, terms: OfHosts = _NO_TERMS) -> dict[str, Fit]:
+def _fit_hosts(project: Project, state: Any, terms: OfHosts = _NO_TERMS, *, returns: bool = False) -> dict[str, Fit]:
     """Host → what it is; DeployError with every reason why a host is not fit, before anything is touched."""
 
     def seen_of(host: Any) -> dict[str, Any]:
@@ -161,7 +180,9 @@ def _fit_hosts(project: Project, state: Any, terms: OfHosts = _NO_TERMS) -> dict
         f"host {host.name}: {problem}"
         for host in project.fleet.hosts
         if host.name in seen
-        for problem in preflight.problems(host, project.fleet, seen[host.name], time.time(), adopt=terms.adopt)
+        for problem in preflight.problems(
+            host, project.fleet, seen[host.name], time.time(), adopt=terms.adopt, returns=returns
+        )
     ]
     if found:
         raise DeployError("\n".join(found) + "\nno host was changed")
@@ -171,7 +192,8 @@ def _fit_hosts(project: Project, state: Any, terms: OfHosts = _NO_TERMS) -> dict
 def _fit(host: str, answer: dict[str, Any], terms: OfHosts) -> Fit:
     system = answer["system"]
     state = HostState(system["release"], drained=terms.drained(host, now=system["drained"]))
-    return Fit(state, tuple((name, tuple(paths)) for name, paths in answer["foreign"].items()))
+    foreign = tuple((name, tuple(paths)) for name, paths in answer["foreign"].items())
+    return Fit(state, foreign, tunnelled(system))
 
 
 ACTIONS: dict[str, Callable[[Request, adapter.Report], Any]] = {

@@ -5,21 +5,23 @@ Promise: what is restored needs neither the inventory nor the keyring of today; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from postwright.brought_back import Kept
 from postwright.hosts.plan import service_request
 from postwright.keys.signing import Held
-from postwright.services import SERVICES
-from postwright.services.bundle import WITHOUT_STAMP, Activation, Bundle, drop_in, manifest
+from postwright.services import SERVICES, ssh, tls
+from postwright.services.bundle import WITHOUT_STAMP, Activation, Bundle, drop_in, manifest, unit_file
 from postwright.services.opendkim import ED25519, RSA
-from postwright.services.parts import Check, HostDirectory, HostFile, Release
+from postwright.services.parts import Check, HostDirectory, HostFile, Release, Service
 
 PRIVATE = (f"{RSA.keys}/", f"{ED25519.keys}/")  # keys below them leave kept states as well when they leave the host
 UNITS = "/etc/systemd/system/"
 # Their units are ours, and write no stamp.
 _OWN_UNITS = {*WITHOUT_STAMP, *(service.name for service in SERVICES if service.tried)}
+_TLS = f"{tls.CERTIFICATE.rpartition('/')[0]}/"
 _DROP_IN = ".d/postwright-stamp.conf"
 
 
@@ -72,8 +74,10 @@ def _evidence(activation: Activation) -> str:
 def restored(host: str, kept: Mapping[str, Any], release: Release) -> Bundle:
     """A state that is kept, as what its host is to have."""
     files = tuple(_file(item, kept) for item in kept["files"])
-    activations = tuple(_activation(it) for it in kept["activations"])
-    retired = tuple(_retired(kept["managed"], {it.path for it in files}, release))
+    gone = set(kept["managed"]) - {it.path for it in files}
+    activations = (*(_activation(it) for it in kept["activations"]), *_taken_back(gone, release))
+    retired = tuple(_retired(gone, release))
+    names = {it.name for it in activations}
     return Bundle(
         host,
         tuple(kept["packages"]),
@@ -82,7 +86,8 @@ def restored(host: str, kept: Mapping[str, Any], release: Release) -> Bundle:
         tuple((it["service"], Check(it["command"], it["silent"])) for it in kept["checks"]),
         activations,
         retired,
-        (*(path for service in SERVICES for path in service.lasting), *map(drop_in, retired)),
+        (*(path for service in SERVICES for path in service.lasting), *map(drop_in, retired), *map(unit_file, retired)),
+        tuple(path for service in SERVICES if service.name in names for path in service.kept),
     )
 
 
@@ -111,6 +116,11 @@ def signed_with(kept: Mapping[str, Any]) -> tuple[Held, ...]:
     return tuple(found)
 
 
+def kept_tls(kept: Mapping[str, Any]) -> Kept:
+    """The certificates of a state, and the public halves of its TLS keys."""
+    return Kept({path: text for path, text in kept["texts"].items() if path.startswith(_TLS)}, kept["public"])
+
+
 def _activation(said: Mapping[str, Any]) -> Activation:
     stamped, reloaded = tuple(said["stamped"]), tuple(said["reloaded"])
     return Activation(
@@ -126,11 +136,25 @@ def _activation(said: Mapping[str, Any]) -> Activation:
     )
 
 
-def _retired(managed: Iterable[str], wanted: set[str], release: Release) -> Iterable[Activation]:
-    """Services that run by our doing now and are not part of that state."""
-    services = {service.unit(release): service for service in SERVICES if service.unit}
-    for path in managed:
-        unit = path.removeprefix(UNITS).removesuffix(_DROP_IN)
-        if path.endswith(_DROP_IN) and path not in wanted:
+def _taken_back(gone: set[str], release: Release) -> Iterator[Activation]:
+    """SSH, where that state has nothing to say of it: what sshd reads of ours is no file of the list, and goes by a trial."""
+    unit = _unit(ssh.SERVICE, release)
+    if f"{UNITS}{unit}" in gone:
+        yield Activation(ssh.SERVICE.name, ssh.SERVICE.title, unit, (), "true", tried=True)
+
+
+def _retired(gone: set[str], release: Release) -> Iterator[Activation]:
+    """Services that run by our doing now and are not part of that state. ``gone``: files of ours that it does not have."""
+    services = {_unit(service, release): service for service in SERVICES if service.unit}
+    marks = {f"{UNITS}{unit}": unit for unit, it in services.items() if it.name in _OWN_UNITS - {ssh.SERVICE.name}}
+    for path in sorted(gone):
+        unit = path.removeprefix(UNITS).removesuffix(_DROP_IN) if path.endswith(_DROP_IN) else marks.get(path)
+        if unit:
             service = services.get(unit)
             yield Activation(service.name if service else unit, service.title if service else unit, unit, (), "true")
+
+
+def _unit(service: Service, release: Release) -> str:
+    if service.unit is None:
+        raise AssertionError(service.name)
+    return service.unit(release)

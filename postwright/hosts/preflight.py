@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from postwright.hosts.way_in import cut_by_apply
 from postwright.locks import describe
 from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
@@ -15,11 +16,17 @@ from postwright.services.policies import PORT, serves
 RELEASES: tuple[Release, ...] = ("12", "13")
 MINIMUM_FREE = 200_000_000  # octets; packages and a working queue need them
 CLOCK_TOLERANCE = 60  # seconds; TSIG and certificates fail from 300 on
+_SITES = "; what nginx serves there for others would then not be served: name another policy_host to leave it as it is"
 _MAIL_PORTS = ("25", "465", "587")
 
 
-def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float, *, adopt: bool = False) -> Iterator[str]:
-    """Every reason not to go on with this host, each with what to do. ``adopt``: take over what others have configured."""
+def problems(
+    host: Host, fleet: Fleet, seen: dict[str, Any], now: float, *, adopt: bool = False, returns: bool = False
+) -> Iterator[str]:
+    """Every reason not to go on with this host, each with what to do. ``adopt``: take over what others have configured.
+
+    ``returns``: to a state it keeps, so the inventory's tunnel is not what it gets.
+    """
     system = seen["system"]
     if system["id"] != "debian" or system["release"] not in RELEASES:
         yield f"runs {system['pretty'] or 'an unknown system'}; postwright builds on Debian 12 and 13"
@@ -37,7 +44,8 @@ def problems(host: Host, fleet: Fleet, seen: dict[str, Any], now: float, *, adop
         yield from _taken_https(seen["listeners"])
     yield from _unreachable_sshd(fleet, seen["listeners"])
     yield from _locked_out(fleet, system["release"], seen.get("login"))
-    yield from _cut_tunnel(host, fleet, system)
+    if not returns:
+        yield from cut_by_apply(host, fleet, system)
     if abs(system["clock"] - now) > CLOCK_TOLERANCE:
         yield f"its clock is {system['clock'] - now:+.0f} s off this machine's; set it right, or signatures and TSIG will fail"
     if not adopt:
@@ -115,7 +123,7 @@ def _configured_by_others(foreign: dict[str, list[str]]) -> Iterator[str]:
         files = ", ".join(path for paths in foreign.values() for path in paths)
         yield (
             f"{', '.join(foreign)}: somebody else has configured it there: {files}. `plan --adopt` shows what would be "
-            "replaced, and `apply --adopt` saves it on the host and does it"
+            f"replaced, and `apply --adopt` saves it on the host and does it{_SITES if 'nginx' in foreign else ''}"
         )
 
 
@@ -123,23 +131,3 @@ def watched(fleet: Fleet, host: Host) -> list[str]:
     """The packages of this host whose configuration an apply replaces."""
     context = Context(fleet, host, RELEASES[-1], HostSecrets())
     return sorted({package for service in SERVICES if service.wanted(context) for package in service.packages})
-
-
-def _cut_tunnel(host: Host, fleet: Fleet, system: dict[str, Any]) -> Iterator[str]:
-    """The roll-back of the firewall needs a way in, and the tunnel has none of its own."""
-    if fleet.management is None or not fleet.management.only:
-        return
-    operator, reached = system.get("reached") or ("", "")
-    if reached != str(host.management):
-        yield (
-            f"mail_fleet.management.only would close SSH to you: it is reached at {reached or 'an unknown address'}, not by "
-            f'the tunnel. First apply with "only": False, and set your end up as `postwright show management` prints it; '
-            f'then say "ssh_hostname": "{host.management}" here, and "only": True'
-        )
-        return
-    keys = {str(it.address): it.public_key for it in fleet.management.operators.values()}
-    if keys.get(operator) != system["tunnel"].get(operator):
-        yield (
-            f"you come by the tunnel from {operator}, and mail_fleet.management.operators no longer has that address with "
-            'that key: you would be cut off. Keep it until you come from another one, or say "only": False for a while'
-        )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from postwright import errors
+from postwright.brought_back import Kept
 from postwright.hosts.plan import FileChange, HostPlan
 from postwright.inventory import Project, project_of
 from postwright.keys.signing import Held
@@ -65,10 +66,18 @@ def run_script(project: Project, script: str, requests: Mapping[str, dict[str, A
 
 
 def plan_rollback(project: Project, numbers: Mapping[str, int]) -> dict[str, dict[str, Any]]:
-    """Host → ``plan``: what going back to that state changes there; ``signs``: with what it signs then; ``lost`` files of it."""
+    """Host → ``plan``: what going back to that state changes there; ``signs``: with what it signs then; ``lost`` files of it.
+
+    ``kept``: its certificates and the public halves of its TLS keys.
+    """
     found = _ask({"action": "plan_rollback", "inventory": str(project.inventory), "numbers": dict(numbers)}, quiet)
     return {
-        host: {"plan": _host_plan(it["plan"]), "signs": [Held(**key) for key in it["signs"]], "lost": it["lost"]}
+        host: {
+            "plan": _host_plan(it["plan"]),
+            "signs": [Held(**key) for key in it["signs"]],
+            "lost": it["lost"],
+            "kept": Kept(**it["kept"]),
+        }
         for host, it in found.items()
     }
 

@@ -11,6 +11,7 @@ UNIT = "postwright-wireguard.service"
 CONFIGURATION = "/etc/postwright/wireguard.conf"
 _SCRIPT = "/etc/postwright/wireguard-up"
 _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+FILES = (CONFIGURATION, _SCRIPT, _UNIT_FILE)
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:

@@ -58,10 +58,12 @@ def test_a_rollback_brings_files_and_services_back_and_says_that_the_inventory_d
     )
     smaller.run("apply", "--yes", "--no-verify")
     gone = operator.on_host("systemctl is-active dovecot", check=False).stdout.strip()
-    asked = smaller.run("rollback", check=False, stdin="n\n")
-    done = smaller.run("rollback", "--yes")
+    refused = smaller.run("rollback", "--yes", check=False)
+    asked = smaller.run("rollback", "--force", check=False, stdin="n\n")
+    done = smaller.run("rollback", "--force", "--yes")
 
     assert gone == "inactive"
+    assert "brings back /etc/dovecot/submission.passwd" in refused.stderr
     assert "+message_size_limit = 26214400" in asked.stdout
     assert asked.returncode == 1
     assert "the inventory still says otherwise" in done.stdout

@@ -1,5 +1,6 @@
 """A host that somebody else has configured is told from one whose packages were merely installed."""
 
+from hashlib import md5
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,49 @@ def test_a_host_that_somebody_else_has_configured_is_refused_with_its_files_unle
     assert "/etc/postfix/main.cf, /etc/unbound/unbound.conf.d/mine.conf" in refused
     assert "--adopt" in refused
     assert list(problems(fleet.hosts[0], fleet, SEEN, 0.0, adopt=True)) == []
+
+
+@pytest.fixture
+def web(lists, monkeypatch):
+    """nginx as Debian's package leaves it: its own file, and a link to its own site."""
+    site = lists / "nginx/sites-available/default"
+    for path, text in ((lists / "nginx/nginx.conf", "main"), (site, "site")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for folder in ("conf.d", "sites-enabled"):
+        (lists / "nginx" / folder).mkdir()
+    (lists / "nginx/sites-enabled/default").symlink_to(site)
+    brought = {
+        (str(path), md5(path.read_bytes(), usedforsecurity=False).hexdigest())
+        for path in (lists / "nginx/nginx.conf", site)
+    }
+    monkeypatch.setitem(configured.MAIN, "nginx", str(lists / "nginx/nginx.conf"))
+    monkeypatch.setattr(configured, "CONFIGURATIONS", lists)
+    monkeypatch.setattr(configured, "shipped", lambda: brought)
+    return lists / "nginx"
+
+
+def test_nginx_as_its_package_leaves_it_is_nobody_s(web):
+    assert web.exists()
+    assert configured.foreign(["nginx"]) == {}
+
+
+@pytest.mark.parametrize("path", ["nginx.conf", "conf.d/shop.conf", "sites-enabled/shop", "sites-available/default"])
+def test_a_site_of_somebody_else_is_his(web, path):
+    (web / path).write_text("server { listen 443 ssl; }")
+    (found,) = configured.foreign(["nginx"])["nginx"]
+
+    assert Path(found).resolve() == web / path
+
+
+def test_who_adopts_nginx_is_told_that_its_sites_end(tmp_path):
+    fleet = project(tmp_path).fleet
+    seen = {**SEEN, "foreign": {"nginx": ["/etc/nginx/sites-enabled/shop"]}}
+    (refused,) = problems(fleet.hosts[0], fleet, seen, 0.0)
+
+    assert "nginx: somebody else has configured it there: /etc/nginx/sites-enabled/shop" in refused
+    assert "what nginx serves there for others would then not be served: name another policy_host" in refused
+    assert "policy_host" not in "".join(problems(fleet.hosts[0], fleet, SEEN, 0.0))
 
 
 def test_only_packages_the_host_is_to_have_are_looked_at(tmp_path):

@@ -1,20 +1,25 @@
 """A host keeps the states its files had: whole, closed, and without a key that has left it."""
 
 import ast
+import grp
 import json
+import os
+import pwd
 import stat
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from support import context
+from support import context, host_data, mail_fleet, mail_host, project
 
 from postwright.errors import UsageError
 from postwright.hosts import generations
-from postwright.hosts.plan import host_plan
-from postwright.hosts.remote import keeping, package
+from postwright.hosts.plan import host_plan, lasting_files, obsolete_files
+from postwright.hosts.remote import converge, keeping, package
 from postwright.rollback import Generation, target
+from postwright.services import acme, ssh, tls
 from postwright.services.bundle import bundle
-from postwright.services.parts import HostFile
+from postwright.services.parts import Context, HostFile, HostSecrets
 
 SCRIPTS = ("acme", "activate", "converge", "drain", "generations", "install", "lock", "look", "pacing", "prove", "queue", "reload", "tables", "trial")  # fmt: skip
 
@@ -24,6 +29,7 @@ def host(tmp_path, monkeypatch):
     """The root of a host, on which the real functions work."""
     root = tmp_path / "host"
     (root / "etc").mkdir(parents=True)
+    monkeypatch.setattr(keeping, "STATE", tmp_path)
     monkeypatch.setattr(keeping, "GENERATIONS", tmp_path / "generations")
     monkeypatch.setattr(keeping, "PENDING", tmp_path / "generations/.pending")
     monkeypatch.setattr(keeping, "managed", listed)
@@ -116,13 +122,67 @@ def test_the_present_state_is_the_newest_that_is_on_disk(host):
 
 
 def test_a_key_that_leaves_the_host_leaves_every_state_and_is_told_as_lost(host):
+    asked = wanted(host, secret="key", secret_two="key")
+    path, other = (it["path"] for it in asked["files"])
+    for text in "12":
+        keeping.keep("", {**asked, "files": [*asked["files"], *wanted(host, a=text)["files"]]})
+    adopted = Path(f"{keeping.STATE}/adopted-20261122T000000Z{path}")
+    adopted.parent.mkdir(parents=True)
+    adopted.write_text("key")
+    for it in (path, other, str(host / "etc/a")):
+        Path(it).unlink()
+    keeping.purge((str(host / "etc/secret"),))
+
+    assert [keeping.copy_of(number, it).exists() for number in (1, 2) for it in (path, other)] == [False] * 4
+    assert not adopted.exists()
+    assert keeping.lost(1, keeping.record(1)["files"]) == [path, other]
+    assert texts_of_rest(2) == "2"
+
+
+def texts_of_rest(number):
+    (path,) = (it["path"] for it in keeping.record(number)["files"] if "secret" not in it["path"])
+    return keeping.copy_of(number, path).read_text()
+
+
+def test_a_key_that_is_on_disk_stays_in_every_state(host):
+    asked = wanted(host, secret="key")
+    keeping.keep("", asked)
+    keeping.purge((str(host / "etc/secret"),))
+
+    assert texts_of(1) == {"secret": "key"}
+
+
+def leaving(host, path):
+    """A request that takes a key away, and what it leaves is listed."""
+    mine = {"mode": 0o600, "owner": pwd.getpwuid(os.getuid())[0], "group": grp.getgrgid(os.getgid())[0]}
+    listed = {"path": str(host / "etc/files"), "content": "", "replace_link": False, **mine}
+    return {
+        "files": [listed], "directories": [], "remove": [path], "private": [str(host / "etc/secret")],
+    }  # fmt: skip
+
+
+def test_a_run_killed_when_the_key_has_left_and_before_it_left_the_states_is_healed_by_the_next(host, monkeypatch):
     asked = wanted(host, secret="key")
     path = asked["files"][0]["path"]
     keeping.keep("", asked)
-    keeping.purge([path])
+    listing = host / "etc/files"
+    listing.write_text(f"{path}\n")
+    monkeypatch.setattr(converge, "MANIFEST", str(listing))
+    whole = converge.purge
+    monkeypatch.setattr(converge, "purge", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        converge.replace_all(leaving(host, path))
+    left = listing.read_text()
+    monkeypatch.setattr(converge, "purge", whole)
+    converge.replace_all({**leaving(host, path), "remove": []})  # the key is no longer found on disk
 
+    assert left == f"{path}\n"  # what differs from it brings the next run here
+    assert listing.read_text() == ""
     assert not keeping.copy_of(1, path).exists()
-    assert keeping.lost(1, keeping.record(1)["files"]) == [path]
+
+
+def interrupted(_private):
+    raise KeyboardInterrupt
 
 
 def kept(made, number=3, **changes):
@@ -167,14 +227,52 @@ def test_a_service_that_state_does_not_have_is_stopped(tmp_path):
     again = generations.restored("mx1", kept(made, managed=[extra]), "13")
 
     assert [(it.name, it.unit) for it in again.retired] == [("pacing", "postwright-pacing.service")]
-    running = dict.fromkeys(("active", "enabled", "current", "loaded", "wanted_here"), True)
-    seen = {
-        "packages": dict.fromkeys(again.packages, "1"),
-        "files": {},
-        "managed": [extra],
-        "services": {it.name: running for it in (*again.activations, *again.retired)},
-    }
-    assert host_plan(again, seen).stops == ("pacing",)
+    assert host_plan(again, running(again, [extra])).stops == ("pacing",)
+
+
+def running(again, managed):
+    """What a host answers on which everything of these runs."""
+    states = dict.fromkeys(("active", "enabled", "current", "loaded", "wanted_here"), True)
+    services = {it.name: states for it in (*again.activations, *again.retired)}
+    return {"packages": dict.fromkeys(again.packages, "1"), "files": {}, "managed": managed, "services": services}
+
+
+def test_certificates_by_acme_end_with_the_timer_when_a_state_with_files_comes_back(tmp_path):
+    made = bundle(context(tmp_path))
+    managed = [f"/etc/systemd/system/{it}" for it in (acme.TIMER, acme.UNIT)]
+    again = generations.restored("mx1", kept(made, managed=managed), "13")
+
+    assert host_plan(again, running(again, managed)).stops == ("certificate by ACME",)
+    assert set(lasting_files(again, running(again, managed))) == set(managed)
+
+
+def with_acme(base):
+    """What a host is to have that gets its certificate by ACME."""
+    data = host_data(host=mail_host(tls="acme"), fleet=mail_fleet(acme={"contact": "ops@example.net"}))
+    fleet = project(base, data).fleet
+    return bundle(Context(fleet, fleet.host("mx1"), "13", HostSecrets(private_key=b"(key)")))
+
+
+def test_the_certificate_on_disk_stays_when_a_state_with_acme_comes_back(tmp_path):
+    made = with_acme(tmp_path)
+    managed = [*(it.path for it in made.files), tls.CERTIFICATE, tls.KEY]
+    again = generations.restored("mx1", kept(made, managed=managed), "13")
+
+    assert {tls.CERTIFICATE, tls.KEY}.isdisjoint(obsolete_files(again, {"managed": managed}))
+
+
+def test_settings_of_sshd_are_taken_back_by_a_trial_when_a_state_from_before_them_comes_back(tmp_path):
+    made = bundle(context(tmp_path))
+    unit = f"/etc/systemd/system/{ssh.UNIT}"
+    before = replace(
+        made,
+        activations=tuple(it for it in made.activations if it.name != "ssh"),
+        files=tuple(it for it in made.files if it.path != unit),
+    )
+    again = generations.restored("mx1", kept(before, managed=[unit]), "13")
+
+    assert [(it.name, it.tried) for it in again.activations if it.tried] == [("firewall", True), ("ssh", True)]
+    assert "ssh" not in {it.name for it in again.retired}
 
 
 def test_the_keys_a_state_signs_with_are_read_from_its_tables(tmp_path):

@@ -1,15 +1,19 @@
 """The management network: what the inventory may say, what hosts get, and when it is refused."""
 
 import base64
+import subprocess
 from dataclasses import replace
 
 import pytest
 from support import PASSPHRASE, another_host, context, host_data, mail_fleet, mail_host, problems, project
 
 from postwright import describe
-from postwright.errors import KeyringError
-from postwright.hosts import preflight
+from postwright.errors import DeployError, KeyringError
+from postwright.hosts import preflight, way_in
+from postwright.hosts.plan import FileChange, HostPlan
+from postwright.hosts.remote import look
 from postwright.keys import management
+from postwright.services import wireguard
 from postwright.services.bundle import bundle
 from postwright.services.fail2ban import ignored
 from postwright.services.wireguard import CONFIGURATION
@@ -120,12 +124,20 @@ def test_every_host_of_the_fleet_needs_an_address(tmp_path):
     assert [it.partition(":")[0] for it in found] == ["host mx2"]
 
 
-def come(fleet, reached, tunnel):
-    system = {
+def system(reached, tunnel, port="51820"):
+    """What a host answers whose end of the tunnel is 10.99.0.1."""
+    return {
         "id": "debian", "release": "13", "pretty": "", "root": True, "systemd": True, "free": {}, "clock": 0, "applying": None,
-        "reached": reached, "tunnel": tunnel,
+        "reached": reached, "tunnel": tunnel, "tunnel_end": {"addresses": ["10.99.0.1"], "port": port},
     }  # fmt: skip
-    return list(preflight.problems(fleet.hosts[0], fleet, {"system": system, "listeners": {}}, 0))
+
+
+def come(fleet, reached, tunnel, *, returns=False):
+    seen = {"system": system(reached, tunnel), "listeners": {}}
+    return list(preflight.problems(fleet.hosts[0], fleet, seen, 0, returns=returns))
+
+
+WITHIN = ["10.99.0.201", "10.99.0.1"]
 
 
 def test_only_is_for_who_comes_by_the_tunnel(tmp_path):
@@ -134,16 +146,73 @@ def test_only_is_for_who_comes_by_the_tunnel(tmp_path):
 
     assert "it is reached at 192.0.2.10, not by the tunnel" in come(fleet, ["198.51.100.1", "192.0.2.10"], {})[0]
     assert "reached at an unknown address" in come(fleet, [], tunnel)[0]
-    assert come(fleet, ["10.99.0.201", "10.99.0.1"], tunnel) == []
+    assert "would close SSH to you" in come(fleet, ["10.99.0.1", "10.99.0.1"], tunnel)[0]  # by a jump over the host
+    assert come(fleet, WITHIN, tunnel) == []
     assert come(managed(tmp_path).fleet, ["198.51.100.1", "192.0.2.10"], {}) == []
 
 
+@pytest.mark.parametrize("only", [True, False])
 @pytest.mark.parametrize("tunnel", [{"10.99.0.201": BOB}, {"10.99.0.7": ALICE}])
-def test_nobody_takes_the_end_of_the_tunnel_away_that_he_comes_by(tmp_path, tunnel):
+def test_nobody_takes_the_end_of_the_tunnel_away_that_he_comes_by(tmp_path, tunnel, only):
     (operator,) = tunnel
-    (problem,) = come(managed(tmp_path, only=True).fleet, [operator, "10.99.0.1"], tunnel)
+    (problem,) = come(managed(tmp_path, only=only).fleet, [operator, "10.99.0.1"], tunnel)
 
-    assert "you would be cut off" in problem
+    assert "no longer has that address with that key: you would be cut off" in problem
+
+
+@pytest.mark.parametrize("only", [True, False])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"port": 51821}, "its port would be 51821, and your end speaks to 51820"),
+        ({"address": "10.99.0.2"}, "its address would be 10.99.0.2, and you come to 10.99.0.1"),
+    ],
+)
+def test_who_comes_by_the_tunnel_moves_neither_its_port_nor_its_address(tmp_path, changes, words, only):
+    (problem,) = come(managed(tmp_path, only=only, **changes).fleet, WITHIN, {"10.99.0.201": ALICE})
+
+    assert words in problem
+    assert "you would be cut off. First apply with" in problem
+
+
+def test_who_comes_by_the_tunnel_does_not_take_the_management_network_away(tmp_path):
+    (problem,) = come(project(tmp_path).fleet, WITHIN, {"10.99.0.201": ALICE})
+
+    assert "there would be no tunnel to it" in problem
+    assert come(project(tmp_path).fleet, ["198.51.100.1", "192.0.2.10"], {"10.99.0.201": ALICE}) == []
+
+
+@pytest.mark.parametrize("path", wireguard.FILES)
+def test_a_rollback_to_another_tunnel_is_refused_to_who_comes_by_it(tmp_path, path):
+    operator = way_in.tunnelled(system(WITHIN, {"10.99.0.201": ALICE}))
+    stranger = way_in.tunnelled(system(["198.51.100.1", "192.0.2.10"], {"10.99.0.201": ALICE}))
+    (problem,) = way_in.cut_by_rollback(operator, {path, "/etc/postfix/main.cf"})
+
+    assert f"you come by the tunnel from 10.99.0.201, and that generation has another one ({path})" in problem
+    assert list(way_in.cut_by_rollback(operator, {"/etc/postfix/main.cf"})) == []
+    assert list(way_in.cut_by_rollback(stranger, {path})) == []
+    assert come(project(tmp_path).fleet, WITHIN, {"10.99.0.201": ALICE}, returns=True) == []
+
+
+def test_each_host_is_named_that_a_rollback_could_cut_off():
+    plans = {host: HostPlan(host, (), (FileChange(CONFIGURATION, "changed"),), ()) for host in ("mx1", "mx2", "mx3")}
+    with pytest.raises(DeployError) as refused:
+        way_in.require_way_in({"mx1": "10.99.0.201", "mx2": "", "mx3": "10.99.0.201"}, plans)
+
+    *told, last = str(refused.value).splitlines()
+    assert [it.partition(": you come by the tunnel")[0] for it in told] == ["host mx1", "host mx3"]
+    assert last == "no host was changed"
+
+
+def test_the_host_tells_the_addresses_and_the_port_of_its_end(monkeypatch):
+    said = {
+        "ip": "7: postwright    inet 10.99.0.1/24 scope global postwright\\       valid_lft forever\n"
+        "7: postwright    inet6 fd00::1/64 scope global \\       valid_lft forever\n",
+        "wg": "51820\n",
+    }
+    monkeypatch.setattr(look, "run", lambda *argv: subprocess.CompletedProcess(argv, 0, said[argv[0]], ""))
+
+    assert look.tunnel_end() == {"addresses": ["10.99.0.1", "fd00::1"], "port": "51820"}
 
 
 def test_a_key_is_made_once_encrypted_and_private_and_its_public_half_fits(tmp_path):

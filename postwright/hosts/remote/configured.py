@@ -18,18 +18,22 @@ from postwright.hosts.remote.common import ETC, STATE, run, text_of
 
 INSTALLED = STATE / "installed"  # packages that were not there before we installed them
 CLAIMED = STATE / "claimed"  # files that we began to put in place, should the run be cut off before they are listed
+CONFIGURATIONS = Path("/etc")
 # Package → its first file, and what else of it decides whether it is configured.
 MAIN = {
     "postfix": "/etc/postfix/main.cf",
     "opendkim": "/etc/opendkim.conf",
     "dovecot-core": "/etc/dovecot/dovecot.conf",
     "unbound": "/etc/unbound/unbound.conf",
+    "nginx": "/etc/nginx/nginx.conf",
 }
 MORE = {
     "postfix": ("postfix/master.cf",),
     "opendkim": (),
     "dovecot-core": ("dovecot/**/*.conf", "dovecot/**/*.conf.ext"),
     "unbound": ("unbound/**/*.conf",),
+    # What Debian's nginx.conf includes; a site is a link to where it is written.
+    "nginx": ("nginx/conf.d/*.conf", "nginx/sites-enabled/*"),
 }
 # What is saved of each before it is replaced.
 SAVED = {
@@ -37,6 +41,7 @@ SAVED = {
     "opendkim": ("/etc/opendkim.conf", "/etc/opendkim", "/etc/dkimkeys", "/etc/default/opendkim"),
     "dovecot-core": ("/etc/dovecot",),
     "unbound": ("/etc/unbound",),
+    "nginx": ("/etc/nginx",),
 }
 # The parameters postfix.postinst writes, with the values that mean something and are its own.
 LOOPBACK = re.compile(r"(127\.0\.0\.0/8|\[::ffff:127\.0\.0\.0\]/104|\[::1\]/128|[\s,])*")
@@ -98,7 +103,8 @@ def note(path: Path, lines: Iterable[str]) -> None:
 
 def shipped() -> set[tuple[str, str]]:
     """Path and MD5 of each configuration file as its package brought it."""
-    conffiles = run("dpkg-query", "-W", "-f", "${Conffiles}\n", "postfix*", "opendkim*", "dovecot*", "unbound*").stdout
+    programs = ("postfix*", "opendkim*", "dovecot*", "unbound*", "nginx*")
+    conffiles = run("dpkg-query", "-W", "-f", "${Conffiles}\n", *programs).stdout
     rows = (line.split()[:2] for line in conffiles.splitlines() if line.strip())
     ucf = (line.split(None, 1)[::-1] for line in text_of("/var/lib/ucf/hashfile").splitlines())
     return {(row[0].strip(), row[1]) for row in (*rows, *ucf) if len(row) > 1}
@@ -126,7 +132,7 @@ def untouched(path: str, known: set[tuple[str, str]]) -> bool:
         return as_postinst(text_of(path))
     if path == "/etc/postfix/master.cf":
         return text_of(path) in {text_of("/usr/share/postfix/master.cf.dist"), text_of("/etc/postfix/master.cf.proto")}
-    return (path, hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()) in known
+    return (os.path.realpath(path), hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest()) in known
 
 
 def foreign(packages: Iterable[str]) -> dict[str, list[str]]:
@@ -141,8 +147,7 @@ def foreign(packages: Iterable[str]) -> dict[str, list[str]]:
 
 def files_of(package: str) -> Iterator[str]:
     """The files that decide whether a package is configured."""
-    etc = Path("/etc")
-    more = {str(path) for pattern in MORE[package] for path in etc.glob(pattern) if path.is_file()}
+    more = {str(path) for pattern in MORE[package] for path in CONFIGURATIONS.glob(pattern) if path.is_file()}
     return iter(sorted({MAIN[package], *more}))
 
 

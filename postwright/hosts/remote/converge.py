@@ -18,7 +18,7 @@ from typing import Any
 
 from postwright.hosts.remote.common import RUN, STATE, answer, exclusive, fail, run
 from postwright.hosts.remote.configured import CLAIMED, note, save
-from postwright.hosts.remote.keeping import GENERATIONS, PENDING, copy_of, keep, purge
+from postwright.hosts.remote.keeping import GENERATIONS, MANIFEST, PENDING, copy_of, keep, purge
 
 TEMPORARY = ".postwright-new-"
 
@@ -89,13 +89,26 @@ def remove(path: Path) -> None:
 
 
 def put(root: str, request: dict[str, Any]) -> None:
-    """Everything of the request, below ``root``."""
+    """Everything of the request, below ``root``, but the list of our files."""
     for item in request["directories"]:
         make_directory(root, item)
     for item in request["files"]:
-        place(root, item)
+        if item["path"] != MANIFEST:
+            place(root, item)
     for path in request["remove"]:
         remove(Path(f"{root}{path}"))
+
+
+def replace_all(request: dict[str, Any]) -> None:
+    """Bring everything into place.
+
+    The list of our files is the last: as long as it names what is to go, the next run knows that there is something to do.
+    """
+    put("", request)
+    purge(tuple(request["private"]))
+    for item in request["files"]:
+        if item["path"] == MANIFEST:
+            place("", item)
 
 
 def validate(stage: str, request: dict[str, Any]) -> None:
@@ -135,8 +148,7 @@ def main(request: dict[str, Any]) -> None:
         (RUN / f"{service}.stamp").unlink(missing_ok=True)
     GENERATIONS.mkdir(mode=0o700, exist_ok=True)
     PENDING.touch()
-    put("", request)
-    purge(path for path in request["remove"] if path.startswith(tuple(request["private"])))
+    replace_all(request)
     os.sync()
     PENDING.unlink()
     lock.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from postwright.hosts.remote.common import answer, fail, text_of
+from postwright.hosts.remote.common import answer, fail, run, text_of
 from postwright.hosts.remote.keeping import copy_of, lost, managed, numbers, present, record
 
 
@@ -18,20 +18,26 @@ def summary(number: int, now: int | None) -> dict[str, Any]:
     return {**kept, "present": number == now, "lost": lost(number, noted["files"])}
 
 
-def whole(number: int) -> dict[str, Any]:
-    """All of a state, with the text of what is not secret."""
+def public_half(number: int, path: str) -> str:
+    """PEM of the public half of a private key that a state has; empty if it has none."""
+    return run("openssl", "pkey", "-pubout", "-in", str(copy_of(number, path))).stdout
+
+
+def whole(number: int, keys: list[str]) -> dict[str, Any]:
+    """All of a state, with the text of what is not secret. ``keys``: the files of which the public half is asked for."""
     if number not in numbers():
         known = ", ".join(map(str, numbers())) or "none"
         fail(f"there is no generation {number} on this host; there are {known}")
     noted = record(number)
     texts = {it["path"]: text_of(copy_of(number, it["path"])) for it in noted["files"] if not it["secret"]}
-    return {**noted, "texts": texts, "lost": lost(number, noted["files"]), "managed": managed()}
+    public = {it["path"]: public_half(number, it["path"]) for it in noted["files"] if it["path"] in keys}
+    return {**noted, "texts": texts, "public": public, "lost": lost(number, noted["files"]), "managed": managed()}
 
 
 def main(request: dict[str, Any]) -> None:
     """Run the script."""
     if (number := request.get("number")) is not None:
-        answer(generation=whole(number))
+        answer(generation=whole(number, request["keys"]))
         return
     now = present()
     answer(generations=[summary(number, now) for number in numbers()])

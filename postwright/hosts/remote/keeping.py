@@ -179,11 +179,17 @@ def forget(number: int) -> None:
     shutil.rmtree(old)
 
 
-def purge(paths: Iterable[str]) -> None:
-    """Take these files out of every state: a private key that has left the host is nowhere on it."""
-    for number in numbers():
-        for path in paths:
-            copy_of(number, path).unlink(missing_ok=True)
+def purge(private: tuple[str, ...]) -> None:
+    """Take what begins like this, and is no longer on disk, out of all that is kept: a key that has left is nowhere here.
+
+    Told from the disk, so that a run after one that was cut off does what that one did not.
+    """
+    folders = (*GENERATIONS.glob("*/files"), *STATE.glob("adopted-*"), *STATE.glob(".adopted"))
+    for folder in folders if private else ():
+        for copy in [it for it in folder.rglob("*") if not it.is_dir() or it.is_symlink()]:
+            path = f"/{copy.relative_to(folder)}"
+            if path.startswith(private) and not os.path.lexists(path):
+                copy.unlink()
 
 
 def lost(number: int, files: list[dict[str, Any]]) -> list[str]:

@@ -53,6 +53,7 @@ def system() -> dict[str, Any]:
         "drained": (ETC / "drained").exists(),
         "reached": reached(),
         "tunnel": tunnel_peers(),
+        "tunnel_end": tunnel_end(),
     }
 
 
@@ -74,6 +75,13 @@ def tunnel_peers() -> dict[str, str]:
     """Address in the management network → public key of the peer that may use it now."""
     rows = (line.split("\t") for line in run("wg", "show", "postwright", "allowed-ips").stdout.splitlines())
     return {address.partition("/")[0]: key for key, addresses in rows for address in addresses.split()}
+
+
+def tunnel_end() -> dict[str, Any]:
+    """The addresses of this host in the management network now, and the UDP port it listens on."""
+    rows = run("ip", "-o", "address", "show", "dev", "postwright").stdout.splitlines()
+    port = run("wg", "show", "postwright", "listen-port").stdout.strip()
+    return {"addresses": [row.split()[3].partition("/")[0] for row in rows], "port": port}
 
 
 def applying() -> str | None:
