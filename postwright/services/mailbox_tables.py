@@ -9,6 +9,7 @@ from postwright.services.addresses import aliases, mailbox_domains
 from postwright.services.parts import Context, HostFile
 
 ETC = "/etc/postfix"
+QUOTA_CLASS = "mailbox_quota"
 
 
 def settings(context: Context) -> dict[str, object] | None:
@@ -35,7 +36,7 @@ def files(context: Context) -> tuple[HostFile, ...]:
     if held_elsewhere(context.fleet, context.host):
         tables |= {"mailbox_transport": _transport(context), "mailbox_verify": _verify(context)}
     if peers := _peers(context):
-        probes = {f"double-bounce@{host.fqdn}": "mailbox_quota" for host in peers}
+        probes = {f"double-bounce@{host.fqdn}": QUOTA_CLASS for host in peers}
         addresses = {str(address.ip): "OK" for host in peers for address in host.addresses}
         tables |= {"mailbox_probes": probes, "mailbox_peers": addresses}
     return tuple(HostFile(f"{ETC}/{name}", _text(table)) for name, table in tables.items())

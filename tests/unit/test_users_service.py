@@ -85,7 +85,7 @@ def test_a_certificate_may_send_as_its_login_may_and_no_more(tmp_path, release):
 
     assert text(made, "/etc/postfix/certificates").splitlines()[1:] == [f"{FINGERPRINT} {name}"]
     assert text(made, f"/etc/postfix/{name}").splitlines()[1:] == ["example.com OK", "a@news.example.com OK"]
-    assert f"\nsmtpd_restriction_classes = {name}\n" in main
+    assert f"\nsmtpd_restriction_classes =\n  {name}\n" in main
     assert main.index("{ 192.0.2.0/24 DUNNO }") < main.index(f"texthash:/etc/postfix/{name}")
     assert master.count("-o smtpd_tls_ask_ccert=yes\n") == 2
     # Else example.com in the table would be good for all names below it.
