@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postwright.lanes import UNBIND, paced
 from postwright.render import template
-from postwright.services import certified, forwards, limits, mailbox_tables, mailboxes, opendkim, submission, tls
+from postwright.services import certified, forwards, limits, mailbox_tables, opendkim, submission, tls
 from postwright.services.addresses import alias_domains
 from postwright.services.outbound import outbound
 from postwright.services.parts import Check, Context, HostFile, Release, Service, TakenUp
@@ -58,9 +58,8 @@ def _files(context: Context) -> tuple[HostFile, ...]:
 def _classes(context: Context, clients: tuple[certified.Certified, ...]) -> list[str]:
     """The restriction classes of this host, whoever needs them: main.cf can name them in one place only."""
     pacing = paced(context.fleet, context.host)
-    held = [mailbox_tables.QUOTA_CLASS] if mailboxes.wanted(context) else []
     lanes = ["pace_agent_down", *(lane.holding for lane in pacing.lanes)] if pacing else []
-    return [*(it.name for it in clients), *held, *lanes]
+    return [*(it.name for it in clients), *mailbox_tables.classes(context), *lanes]
 
 
 def _taken_up(context: Context, name: str) -> TakenUp:

@@ -59,7 +59,9 @@ def test_no_parameter_stands_twice(tmp_path, parts, release):
 @pytest.mark.parametrize("parts", CHOICES, ids="+".join)
 def test_every_restriction_class_there_is_a_line_of_is_named_as_one(tmp_path, parts, release):
     main = main_cf(tmp_path, parts, release)
-    found = re.findall(r"^((?:certificate_|mailbox_quota|pace_agent_down|hold_)\S*) =", main, re.MULTILINE)
+    found = re.findall(
+        r"^((?:certificate_|mailbox_quota|mailbox_moved|pace_agent_down|hold_)\S*) =", main, re.MULTILINE
+    )
     named = re.findall(r"^smtpd_restriction_classes =((?:\n .*)*)$", main, re.MULTILINE)
 
     assert sorted(found) == sorted(" ".join(named).split())
