@@ -131,7 +131,7 @@ def test_policies_for_receivers_do_not_say_how_mail_reaches_our_other_host(tmp_p
     said = {"mta_sts": True}
     files, _ = files_of(tmp_path, "mx1", outbound_tls=said)
     without, _ = files_of(tmp_path, "mx1")
-    options = files["/etc/postfix/master.cf"].partition("\nmailbox ")[2].partition("\nscache")[0]
+    options = files["/etc/postfix/master.cf"].partition("\nmailbox ")[2].partition("scache")[0]
 
     assert "  -o smtp_tls_policy_maps=\n" in options
     assert "smtp_tls_policy_maps" not in without["/etc/postfix/master.cf"]

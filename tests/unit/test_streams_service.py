@@ -35,10 +35,10 @@ ADDRESSES = [
 ]
 
 
-def fleet_of(base, **pacing):
+def fleet_of(base, login=LOGIN, **pacing):
     said = PACING | pacing
     domains = [{"name": "example.com"}, {"name": "news.example.com"}]
-    fleet = mail_fleet(pacing=said, logins=[LOGIN], domains=domains)
+    fleet = mail_fleet(pacing=said, logins=[login], domains=domains)
     return project(base, host_data(host=mail_host(addresses=ADDRESSES), fleet=fleet)).fleet
 
 
@@ -77,6 +77,19 @@ def test_without_the_agent_the_gate_of_the_first_stream_that_fits_is_the_last_sa
     assert re.findall(r"FILTER (gate[a-z-]*):", said.partition("\nhold_")[0]) == [
         "gate", "gate-bulk", "gate-crm", "gate-promo", "gate-promo",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("release", ["13", "12"])
+def test_a_certificate_is_of_the_stream_of_its_login_with_and_without_the_agent(tmp_path, release):
+    fingerprint = ":".join(["AB"] * 32)
+    made = files(tmp_path, release, login={**LOGIN, "certificates": [fingerprint]})
+    told = parsed(json.loads(made[CONFIGURATION]))
+    gate = told.stream["crm"].gate
+
+    assert told.user_of("", fingerprint) == "app"
+    assert told.user_of("", ":".join(["CD"] * 32)) == ""
+    assert f"  check_ccert_access regexp:{{ {{ /^{fingerprint}$$/ FILTER {gate} }} }}\n" in made["/etc/postfix/main.cf"]
+    assert "certificates" not in json.loads(files(tmp_path, release)[CONFIGURATION])
 
 
 def test_a_gates_address_is_made_of_its_streams_name_alone_and_is_no_other_loopback_address():
