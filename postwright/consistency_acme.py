@@ -52,12 +52,12 @@ def _shared_policies(fleet: Fleet) -> Iterator[str]:
     """Over HTTP the authority asks any one of the addresses of a name, and one host alone knows the answer."""
     if fleet.acme is None or fleet.acme.challenge != "http-01":
         return
-    for domain in fleet.domains:
+    for position, domain in enumerate(fleet.domains):
         hosts = servers(fleet, domain) if domain.mta_sts and domain.mta_sts.certificate is None else ()
         if len(hosts) > 1 and any(fleet.acme_of(host) for host in hosts):
             names = ", ".join(host.name for host in hosts)
             yield (
-                f"domain {domain.name}: mta_sts.policy_host: {policy_name(domain)} leads to several hosts ({names}), so none of them "
+                f"mail_fleet.domains[{position}].mta_sts.policy_host: {policy_name(domain)} leads to several hosts ({names}), so none of them "
                 f'could prove it by http-01; name one host\'s HELO name, give it a certificate, or say "challenge": "dns-01" in {_PLACE}'
             )
 
