@@ -16,7 +16,7 @@ PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing w
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
-    allowed = senders(context)
+    allowed, held_to = senders(context), submission.wanted(context) and context.fleet.from_header != "any"
     clients = certified.certified(context, allowed) if submission.wanted(context) else ()
     values = {
         "alias_domains": alias_domains(context),
@@ -36,9 +36,10 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "limits": limits.when_down(context.fleet) if limits.wanted(context) else "",
         "drained": context.drained,
         "outbound": outbound(context.fleet),
+        "from_headers": held_to,
         "ciphers": STRONG_LIST,
     }
-    names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
+    names = ["main.cf", "master.cf", "virtual", "senders", "submission_headers", *(["from_headers"] if held_to else [])]
     made = (
         HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values), taken_up=_taken_up(context, name))
         for name in names

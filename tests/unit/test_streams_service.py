@@ -103,7 +103,7 @@ def test_a_host_without_streams_has_one_gate_and_looks_at_no_headers(tmp_path):
     made = files(tmp_path, streams={}, relays={})
     text = made["/etc/postfix/main.cf"] + made["/etc/postfix/master.cf"]
     assert "/etc/postfix/stream_headers" not in made
-    assert [word for word in ("gate-", "pace_gate", "stream_headers", "mime_header_checks") if word in text] == []
+    assert [word for word in ("gate-", "pace_gate", "stream_headers") if word in text] == []
 
 
 def test_streams_known_by_a_header_have_the_agent_asked_at_the_gate_alone(tmp_path):
@@ -112,7 +112,7 @@ def test_streams_known_by_a_header_have_the_agent_asked_at_the_gate_alone(tmp_pa
     assert (
         "\nheader_checks = regexp:/etc/postfix/stream_headers\nmime_header_checks =\nnested_header_checks =\n" in main
     )
-    assert "header_checks=regexp:/etc/postfix/submission_headers,regexp:/etc/postfix/stream_headers\n" in made["/etc/postfix/master.cf"]  # fmt: skip
+    assert "header_checks=regexp:/etc/postfix/submission_headers,regexp:/etc/postfix/from_headers,regexp:/etc/postfix/stream_headers\n" in made["/etc/postfix/master.cf"]  # fmt: skip
     assert "  -o nested_header_checks=regexp:/etc/postfix/submission_headers\n" in made["/etc/postfix/master.cf"]
     assert f" FILTER gate-tagged:[{address('tagged')}]:10026\n" in made["/etc/postfix/stream_headers"]
     assert json.loads(made[CONFIGURATION])["header_streams"] is True
