@@ -172,6 +172,32 @@ def test_dovecot_starts_anew_with_another_certificate_where_there_are_mailboxes_
     assert not any(it.name == "submission" for it in without.activations)
 
 
+_FAILED = "(auth failed, 1 attempts in 2 secs)"
+_REST = "method=PLAIN, rip=10.78.9.1, lip=10.78.9.13, TLS, session=<ZxF5lA>"
+
+
+@pytest.mark.parametrize(
+    ("line", "banned"),
+    [
+        (f"Login aborted: Logged out {_FAILED} (auth_failed): user=<reports@shop.test>, {_REST}", "10.78.9.1"),
+        (f"Disconnected: Connection closed {_FAILED}: user=<reports@shop.test>, {_REST}", "10.78.9.1"),
+        (
+            f"Disconnected: Connection closed {_FAILED}: user=<a>, rip=192.0.2.1, lip=192.0.2.2, session=<x>>, {_REST}",
+            None,
+        ),
+        ("Login aborted: Logged out (no auth attempts in 0 secs) (no_auth_attempts): user=<>, rip=10.78.9.1", None),
+        (f"Login: user=<reports@shop.test>, {_REST}", None),
+    ],
+)
+def test_who_guesses_the_password_of_a_mailbox_is_banned_and_nobody_else(tmp_path, line, banned):
+    jails = files_of(tmp_path, "mx1")[0]["/etc/fail2ban/jail.d/postwright.local"]
+    said = re.search(r"^failregex = (.*)$", jails.partition("[dovecot]")[2], re.MULTILINE)[1]
+    found = re.search(re.sub(r"</?F-USER>", "", said).replace("<ADDR>", r"(?P<addr>[0-9.]+)"), line)
+
+    assert (found and found["addr"]) == banned
+    assert "[dovecot]" not in files_of(tmp_path, "mx1", **_NO_BOXES)[0]["/etc/fail2ban/jail.d/postwright.local"]
+
+
 _NO_BOXES = {
     "mailboxes": {},
     "postmaster": "ops@example.net",
