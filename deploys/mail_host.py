@@ -39,6 +39,24 @@ def network(units: Mapping[str, Activation]) -> None:
         bans(activation=units["bans"])
 
 
+def asked(units: Mapping[str, Activation]) -> None:
+    """What Postfix asks, by the main.cf that lies there already: it answers before anything that others can make fail."""
+    if "limits" in units:
+        limits(activation=units["limits"])
+    if "pacing" in units:
+        pacing(activation=units["pacing"])
+    if "tls-gate" in units:
+        mta_sts(activation=units["mta-sts"])
+        tls_gate(activation=units["tls-gate"])
+
+
+def signing(units: Mapping[str, Activation]) -> None:
+    """The signers answer before Postfix asks."""
+    opendkim(activation=units["opendkim"])
+    if "opendkim-ed25519" in units:
+        opendkim_ed25519(activation=units["opendkim-ed25519"])
+
+
 def certified(units: Mapping[str, Activation]) -> None:
     """The certificate is there before anything serves it."""
     if "acme" in units:
@@ -49,30 +67,12 @@ def certified(units: Mapping[str, Activation]) -> None:
         policies(activation=units["policies"])
 
 
-def signing(units: Mapping[str, Activation]) -> None:
-    """The signers answer before Postfix asks."""
-    opendkim(activation=units["opendkim"])
-    if "opendkim-ed25519" in units:
-        opendkim_ed25519(activation=units["opendkim-ed25519"])
-
-
 def intake(units: Mapping[str, Activation]) -> None:
-    """Who logs in is known, counted, and banned if he guesses."""
+    """Who logs in is known, and banned if he guesses."""
     if "submission" in units:
         submission(activation=units["submission"])
-    if "limits" in units:
-        limits(activation=units["limits"])
     if "fail2ban" in units:
         fail2ban(activation=units["fail2ban"])
-
-
-def outgoing(units: Mapping[str, Activation]) -> None:
-    """What Postfix asks before mail leaves."""
-    if "pacing" in units:
-        pacing(activation=units["pacing"])
-    if "tls-gate" in units:
-        mta_sts(activation=units["mta-sts"])
-        tls_gate(activation=units["tls-gate"])
 
 
 @deploy("mail host")
@@ -84,11 +84,11 @@ def mail_host(bundle: Bundle) -> None:
     base(activation=units["base"])
     resolver(activation=units["resolver"])
     network(units=units)
+    asked(units=units)
+    signing(units=units)
     hardening(units=units)
     certified(units=units)
-    signing(units=units)
     intake(units=units)
-    outgoing(units=units)
     postfix(activation=units["postfix"])
     audit(units=units)
     operations.unwanted(name="remove what is no longer wanted", bundle=bundle)

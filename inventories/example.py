@@ -235,7 +235,7 @@ mail = (
             # hour. See docs/firewall.md.
             "fail2ban": {
                 "ssh_failures": 5,
-                "login_failures": 10,  # of submission
+                "login_failures": 10,  # of submission, and of IMAP and POP3
                 "within": "10m",
                 "ban": "1h",  # the first; each further one is twice as long, up to
                 "longest": "1w",

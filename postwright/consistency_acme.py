@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from postwright.model import Fleet, Rfc2136
 from postwright.model.tls import LETS_ENCRYPT, LETS_ENCRYPT_STAGING
+from postwright.policy_hosts import policy_name, servers
 
 _PLACE = "mail_fleet.acme"
 _FILE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -47,10 +48,25 @@ def _challenge(fleet: Fleet) -> Iterator[str]:
         yield f"{_PLACE}.provider: dns-01 needs one of kind rfc2136 (there is: {known}); name it here"
 
 
+def _shared_policies(fleet: Fleet) -> Iterator[str]:
+    """Over HTTP the authority asks any one of the addresses of a name, and one host alone knows the answer."""
+    if fleet.acme is None or fleet.acme.challenge != "http-01":
+        return
+    for position, domain in enumerate(fleet.domains):
+        hosts = servers(fleet, domain) if domain.mta_sts and domain.mta_sts.certificate is None else ()
+        if len(hosts) > 1 and any(fleet.acme_of(host) for host in hosts):
+            names = ", ".join(host.name for host in hosts)
+            yield (
+                f"mail_fleet.domains[{position}].mta_sts.policy_host: {policy_name(domain)} leads to several hosts ({names}), so none of them "
+                f'could prove it by http-01; name one host\'s HELO name, give it a certificate, or say "challenge": "dns-01" in {_PLACE}'
+            )
+
+
 # Each with the fields it cannot do without.
 CHECKS: dict[Callable[[Fleet], Iterator[str]], set[str]] = {
     _odd_names: set(),
     _nobody_to_ask: {"acme"},
     _foreign_staging: {"acme"},
     _challenge: {"acme", "providers"},
+    _shared_policies: {"acme", "domains", "hosts"},
 }

@@ -93,6 +93,7 @@ def request(queue_id="4cAbc0123456z7", recipient="user@gmail.test", sender="news
         "sasl_sender": "",
         "size": "2103",
         "ccert_subject": "",
+        "ccert_fingerprint": "",
         "encryption_protocol": "TLSv1.3",
         "encryption_keysize": "256",
         "etrn_domain": "",

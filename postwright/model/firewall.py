@@ -30,7 +30,7 @@ Within = Annotated[Duration, AfterValidator(values.at_least("1m"))]
 class Fail2ban(Strict):
     """When an address that fails to log in is banned, and for how long.
 
-    ``ssh_failures`` or ``login_failures`` (of submission) ``within`` a time ban it for ``ban``; each further ban is twice
+    ``ssh_failures`` or ``login_failures`` (of submission, IMAP, POP3) ``within`` a time ban it for ``ban``; each further ban is twice
     as long as the last, up to ``longest``. ``ignore``: networks that are never banned, beside those that never are:
     ``firewall.ssh_from``, the host's ``trusted_networks``, and the hosts of the fleet.
     """

@@ -104,6 +104,8 @@ class Stream:
 
 @dataclass(frozen=True)
 class Config:
+    """``certificates``: fingerprint of a client's certificate → the login it stands for."""
+
     host: str
     addresses: tuple[Address, ...]
     providers: tuple[Provider, ...]
@@ -120,6 +122,7 @@ class Config:
     metrics: tuple[str, int] | None
     lab_clock: str | None
     header_streams: bool = False
+    certificates: Mapping[str, str] = field(default_factory=dict)
     lanes: Mapping[str, Lane] = field(init=False)
     by_provider: Mapping[str, tuple[Lane, ...]] = field(init=False)
 
@@ -133,6 +136,10 @@ class Config:
         for address in self.addresses:
             for provider in self.providers:
                 yield Lane(f"{address.label}-{provider.name}", address, provider)
+
+    def user_of(self, login: str, certificate: str) -> str:
+        """Whose message it is: who logged in, else whom the certificate stands for, of those that streams name; or ""."""
+        return login or self.certificates.get(certificate.upper(), "")
 
     @cached_property
     def failure_answer(self) -> bytes:

@@ -62,7 +62,8 @@ class Pacer:
             return
         count, at_gate = get(b"recipient_count", b""), get(b"server_port") == self._gate_port
         queue_id, recipient, sender = get(b"queue_id", b""), get(b"recipient", b""), get(b"sender", b"")
-        user = get(b"sasl_username", b"").decode(errors="replace")
+        who = (get(it, b"").decode(errors="replace") for it in (b"sasl_username", b"ccert_fingerprint"))
+        user = self.books.config.user_of(*who)
         if not _COUNT.fullmatch(count) or not _QUEUE_ID.fullmatch(queue_id) or int(count) < 1:
             reply(self.failure)
         elif int(count) > 1:

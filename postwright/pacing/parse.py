@@ -35,7 +35,7 @@ _NEEDED = frozenset(
         "lab_clock",
     ]
 )
-_OPTIONAL = frozenset(["relays", "header_streams"])
+_OPTIONAL = frozenset(["relays", "header_streams", "certificates"])
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
@@ -73,8 +73,14 @@ def _rest(reader: Reader, top: Mapping[str, Any]) -> dict[str, Any]:
         "gate_filter": transport(reader, "gate.filter", gate.get("filter")),
         "metrics": _metrics(reader, top.get("metrics")),
         "header_streams": reader.yes("header_streams", top.get("header_streams", False)),
+        "certificates": _certificates(reader, top.get("certificates", {})),
         "lab_clock": None if top.get("lab_clock") is None else reader.text("lab_clock", top["lab_clock"]),
     }
+
+
+def _certificates(reader: Reader, value: Any) -> Mapping[str, str]:
+    said = reader.mapping("certificates", value)
+    return {print_: reader.text(f"certificates.{print_}", login) for print_, login in said.items()}
 
 
 def _metrics(reader: Reader, value: Any) -> tuple[str, int] | None:

@@ -34,15 +34,23 @@ from postwright.services.parts import Context, HostDirectory, HostFile, Service
 
 __all__ = ["SERVICES", "Context", "HostDirectory", "HostFile", "Service"]
 
-# The order they are activated in: names must resolve before anything is sent, a signer must be there before the
-# daemon that needs it, and nothing listens for mail before the firewall stands.
+# The order they are activated in: names must resolve before anything is sent, nothing listens for mail before the
+# firewall stands, and what Postfix asks is there before the daemon that asks. Postfix's programs read a new main.cf as
+# soon as it lies there, so who it asks comes before what may fail for reasons outside: SSH's trial, a certificate's issue.
 SERVICES: tuple[Service, ...] = (
     base.SERVICE,
-    kernel.SERVICE,
     resolver.SERVICE,
     wireguard.SERVICE,
     firewall.SERVICE,
     bans.SERVICE,
+    limits.SERVICE,
+    pacing.SERVICE,
+    relay.SERVICE,
+    tls_gate.RESOLVER,
+    tls_gate.GATE,
+    opendkim.SERVICE,
+    opendkim.ED25519_SERVICE,
+    kernel.SERVICE,
     ssh.CODES,
     ssh.SERVICE,
     upgrades.SERVICE,
@@ -50,16 +58,9 @@ SERVICES: tuple[Service, ...] = (
     tls.SERVICE,
     acme.SERVICE,
     policies.SERVICE,
-    opendkim.SERVICE,
-    opendkim.ED25519_SERVICE,
     mailboxes.SERVICE,
     submission.SERVICE,
-    limits.SERVICE,
     fail2ban.SERVICE,
-    pacing.SERVICE,
-    relay.SERVICE,
-    tls_gate.RESOLVER,
-    tls_gate.GATE,
     outbound.SERVICE,
     postfix.SERVICE,
     audit.SERVICE,

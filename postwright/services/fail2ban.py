@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from postwright.model import IPNetwork
 from postwright.render import template
-from postwright.services import firewall, postfix, submission
+from postwright.services import firewall, mailboxes, postfix, submission
 from postwright.services.parts import Check, Context, HostFile, Service
 
 _ETC = "/etc/fail2ban"
@@ -26,6 +26,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "said": context.fleet.fail2ban,
         "ssh": _ssh_is_open(context),
         "logins": submission.wanted(context),
+        "mailboxes": mailboxes.wanted(context),
         "postfix": postfix.unit(context.release),
         "ignored": ignored(context),
     }
@@ -49,7 +50,11 @@ def _ssh_is_open(context: Context) -> bool:
 
 def jails(context: Context) -> list[str]:
     """The jails that are on."""
-    said = {"sshd": _ssh_is_open(context), "postfix-sasl": submission.wanted(context)}
+    said = {
+        "sshd": _ssh_is_open(context),
+        "postfix-sasl": submission.wanted(context),
+        "dovecot": mailboxes.wanted(context),
+    }
     return [name for name, on in said.items() if on]
 
 

@@ -9,6 +9,8 @@ from postwright.services.addresses import aliases, mailbox_domains
 from postwright.services.parts import Context, HostFile
 
 ETC = "/etc/postfix"
+QUOTA_CLASS = "mailbox_quota"
+MOVED_CLASS = "mailbox_moved"
 
 
 def settings(context: Context) -> dict[str, object] | None:
@@ -18,11 +20,19 @@ def settings(context: Context) -> dict[str, object] | None:
     return {
         "domains": mailbox_domains(context),
         "held": mailboxes.wanted(context),
-        "peers": bool(_peers(context)),
+        "peers": mailboxes.wanted(context) and bool(_peers(context)),
         "elsewhere": bool(held_elsewhere(context.fleet, context.host)),
         "lmtp": mailboxes.LMTP_SOCKET,
         "quota": mailboxes.QUOTA_SOCKET,
+        "quota_class": QUOTA_CLASS,
+        "moved_class": MOVED_CLASS,
     }
+
+
+def classes(context: Context) -> list[str]:
+    """The restriction classes the templates use."""
+    held, elsewhere = mailboxes.wanted(context), held_elsewhere(context.fleet, context.host)
+    return [*([QUOTA_CLASS] if held else []), *([MOVED_CLASS] if elsewhere else [])]
 
 
 def files(context: Context) -> tuple[HostFile, ...]:
@@ -33,18 +43,31 @@ def files(context: Context) -> tuple[HostFile, ...]:
     known = {it: "mailbox" for it in context.fleet.mailboxes if it.partition("@")[2] in domains}
     tables = {"mailboxes": known}
     if held_elsewhere(context.fleet, context.host):
-        tables |= {"mailbox_transport": _transport(context), "mailbox_verify": _verify(context)}
-    if peers := _peers(context):
-        probes = {f"double-bounce@{host.fqdn}": "mailbox_quota" for host in peers}
-        addresses = {str(address.ip): "OK" for host in peers for address in host.addresses}
-        tables |= {"mailbox_probes": probes, "mailbox_peers": addresses}
+        tables |= _elsewhere(context)
+    if mailboxes.wanted(context) and (peers := _peers(context)):
+        probes = {f"double-bounce@{host.fqdn}": QUOTA_CLASS for host in peers}
+        tables |= {"mailbox_probes": probes, "mailbox_peers": _addresses(peers, "OK")}
     return tuple(HostFile(f"{ETC}/{name}", _text(table)) for name, table in tables.items())
 
 
 def _peers(context: Context) -> list[Host]:
-    """The other hosts that hand on mail for mailboxes of this one."""
-    held = mailboxes.wanted(context)
-    return [host for host in context.fleet.hosts if held and host != context.host]
+    """The other hosts: each hands on mail for mailboxes it does not hold to the one that does."""
+    return [host for host in context.fleet.hosts if host != context.host]
+
+
+def _addresses(hosts: list[Host], answer: str) -> dict[str, str]:
+    return {str(address.ip): answer for host in hosts for address in host.addresses}
+
+
+def _elsewhere(context: Context) -> dict[str, dict[str, str]]:
+    """The tables on mailboxes that other hosts hold; what one of ours hands to us in the belief that we do is refused for now."""
+    moved = "450 4.3.5 this host does not hold this mailbox, as far as it knows; try again later"
+    return {
+        "mailbox_transport": _transport(context),
+        "mailbox_verify": _verify(context),
+        "mailbox_handed": _addresses(_peers(context), MOVED_CLASS),
+        "mailbox_moved": dict.fromkeys(held_elsewhere(context.fleet, context.host), moved),
+    }
 
 
 def _transport(context: Context) -> dict[str, str]:

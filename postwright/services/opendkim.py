@@ -23,6 +23,7 @@ from postwright.services.parts import Check, Context, HostDirectory, HostFile, S
 
 KEYS = "/etc/postwright/dkim"
 FROM_POLICY = "/etc/postwright/from.lua"
+UNSIGNED_FROM_POLICY = "/etc/postwright/from-unsigned.lua"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _files(signer: Signer, context: Context) -> tuple[HostFile, ...]:
 def _configuration(signer: Signer, context: Context) -> HostFile:
     policy = FROM_POLICY if _has_policy(signer, context) else ""
     certificates = submission.wanted(context) and any(it.certificates for it in context.fleet.logins)
-    values = {"signer": signer, "policy": policy, "certificates": certificates}
+    values = {"signer": signer, "policy": policy, "unsigned_policy": UNSIGNED_FROM_POLICY, "certificates": certificates}
     return HostFile(signer.configuration, template("opendkim/opendkim.conf.j2", context, **values))
 
 
@@ -101,7 +102,9 @@ def _has_policy(signer: Signer, context: Context) -> bool:
 def _policy(signer: Signer, context: Context) -> tuple[HostFile, ...]:
     if not _has_policy(signer, context):
         return ()
-    return (HostFile(FROM_POLICY, template("opendkim/from.lua.j2", context, senders=submission.SENDERS)),)
+    said = {"senders": submission.SENDERS, "signing": f"{signer.keys}/SigningTable"}
+    made = {FROM_POLICY: "from.lua.j2", UNSIGNED_FROM_POLICY: "from_unsigned.lua.j2"}
+    return tuple(HostFile(path, template(f"opendkim/{name}", context, **said)) for path, name in made.items())
 
 
 def _owned(path: str, content: bytes, taken_up: TakenUp, *, secret: bool = False) -> HostFile:

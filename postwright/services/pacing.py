@@ -87,6 +87,7 @@ def configuration(context: Context) -> dict[str, Any]:
         "relay": relays.pop(RELAY, None),
         **({"relays": relays} if relays else {}),
         **({"header_streams": True} if any(it.headers for it in pacing.streams.values()) else {}),
+        **_certificates(fleet),
         "failure": pacing.failure,
         "outstanding": pacing.outstanding,
         "queue_lifetime": int(values.duration(fleet.policies.queue_lifetime).total_seconds()),
@@ -94,6 +95,14 @@ def configuration(context: Context) -> dict[str, Any]:
         "metrics": [str(pacing.metrics.address), pacing.metrics.port] if pacing.metrics else None,
         "lab_clock": _LAB_CLOCK if all(it.name.endswith(".test") for it in fleet.domains) else None,
     }
+
+
+def _certificates(fleet: Fleet) -> dict[str, Any]:
+    """Whom certificates stand for that submit instead of a login, of the logins that streams name."""
+    named = {user for stream in pacing_of(fleet).streams.values() for user in stream.users}
+    logins = (it for it in fleet.logins if it.login in named and it.state == "active")
+    found = {print_: it.login for it in logins for print_ in it.certificates}
+    return {"certificates": found} if found else {}
 
 
 def _address(address: Address) -> dict[str, Any]:

@@ -16,7 +16,7 @@ PROOF_PORT = 10925  # on 127.0.0.1: takes the messages an apply proves signing w
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
-    allowed = senders(context)
+    allowed, held_to = senders(context), submission.wanted(context) and context.fleet.from_header != "any"
     clients = certified.certified(context, allowed) if submission.wanted(context) else ()
     values = {
         "alias_domains": alias_domains(context),
@@ -27,6 +27,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "senders": allowed,
         "certified": clients,
         "certificates": certified.TABLE,
+        "classes": _classes(context, clients),
         "aliases": forwards.virtual(context),
         "forwards": forwards.wanted(context),
         "proof_port": PROOF_PORT,
@@ -35,9 +36,10 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "limits": limits.when_down(context.fleet) if limits.wanted(context) else "",
         "drained": context.drained,
         "outbound": outbound(context.fleet),
+        "from_headers": held_to,
         "ciphers": STRONG_LIST,
     }
-    names = ("main.cf", "master.cf", "virtual", "senders", "submission_headers")
+    names = ["main.cf", "master.cf", "virtual", "senders", "submission_headers", *(["from_headers"] if held_to else [])]
     made = (
         HostFile(f"{ETC}/{name}", template(f"postfix/{name}.j2", context, **values), taken_up=_taken_up(context, name))
         for name in names
@@ -52,6 +54,13 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         *_stream_headers(context),
         *_paced_unit(context),
     )
+
+
+def _classes(context: Context, clients: tuple[certified.Certified, ...]) -> list[str]:
+    """The restriction classes of this host, whoever needs them: main.cf can name them in one place only."""
+    pacing = paced(context.fleet, context.host)
+    lanes = ["pace_agent_down", *(lane.holding for lane in pacing.lanes)] if pacing else []
+    return [*(it.name for it in clients), *mailbox_tables.classes(context), *lanes]
 
 
 def _taken_up(context: Context, name: str) -> TakenUp:

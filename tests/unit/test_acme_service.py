@@ -224,3 +224,21 @@ def test_a_plan_with_a_key_to_be_made_agrees_to_the_digest_it_turns_out_to_have(
     assert certificate_change(real, old=(old,)).beyond(agreed, new_keys=False) == ()
     assert certificate_change(real, real.replace("b", "c"), old=(old,)).beyond(agreed, new_keys=False) != ()
     assert certificate_change(real, old=(old,)).beyond(certificate_change(old), new_keys=False) != ()
+
+
+@pytest.mark.parametrize(
+    ("acme_says", "policy", "refused"),
+    [
+        (CONTACT, {"policy_host": "hosts"}, True),
+        (CONTACT, {"policy_host": "mx1.example.com"}, False),
+        (CONTACT, {"policy_host": "hosts", "certificate": {"certificate": "tls.crt", "key": "tls.key"}}, False),
+        (BY_DNS, {"policy_host": "hosts"}, False),
+    ],
+)
+def test_a_policy_of_several_hosts_cannot_be_proven_over_http(tmp_path, acme_says, policy, refused):
+    fleet = mail_fleet(acme=acme_says, domains=[{"name": "example.com", "mta_sts": policy}])
+    hosts = [host_data(host=mail_host(tls="acme"), fleet=fleet), another_host(fleet=fleet, tls="acme")]
+    found = problems(tmp_path, *hosts)
+
+    assert ["mta-sts.example.com leads to several hosts (mx1, mx2)" in it for it in found] == [True] * refused
+    assert problems(tmp_path, hosts[0]) == []

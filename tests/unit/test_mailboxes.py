@@ -105,6 +105,38 @@ def test_mail_for_a_mailbox_of_another_host_is_asked_for_there_and_handed_on(tmp
     assert "192.0.2.20 OK\n" in files["/etc/postfix/mailbox_peers"]
 
 
+@pytest.mark.parametrize("release", ["12", "13"])
+def test_nobody_is_refused_for_good_because_the_host_that_holds_a_mailbox_says_so(tmp_path, release):
+    """It may not have heard of the mailbox yet, while a rollout is under way."""
+    files, _ = files_of(tmp_path, "mx1", release)
+    ways = re.findall(r"^(lmtp|mailbox) .*\n((?:  .*\n)+)", files["/etc/postfix/master.cf"], re.MULTILINE)
+
+    assert "unverified_recipient_reject_code" not in files["/etc/postfix/main.cf"]
+    assert {way: "  -o soft_bounce=yes\n" in options for way, options in ways} == {"lmtp": True, "mailbox": True}
+
+
+def test_what_another_host_hands_on_for_a_mailbox_that_is_not_here_is_not_handed_on_again(tmp_path):
+    files, _ = files_of(tmp_path, "mx1")
+    main = files["/etc/postfix/main.cf"]
+    asked = main.partition("\nsmtpd_recipient_restrictions =\n")[2]
+
+    assert asked.startswith("  check_client_access texthash:/etc/postfix/mailbox_handed\n")
+    assert "\n192.0.2.20 mailbox_moved\n" in files["/etc/postfix/mailbox_handed"]
+    assert "\nmailbox_moved = check_recipient_access texthash:/etc/postfix/mailbox_moved\n" in main
+    assert re.search(r"^bounce@example.com 450 4", files["/etc/postfix/mailbox_moved"], re.MULTILINE)
+    assert "reports@" not in files["/etc/postfix/mailbox_moved"]
+
+
+def test_policies_for_receivers_do_not_say_how_mail_reaches_our_other_host(tmp_path):
+    said = {"mta_sts": True}
+    files, _ = files_of(tmp_path, "mx1", outbound_tls=said)
+    without, _ = files_of(tmp_path, "mx1")
+    options = files["/etc/postfix/master.cf"].partition("\nmailbox ")[2].partition("scache")[0]
+
+    assert "  -o smtp_tls_policy_maps=\n" in options
+    assert "smtp_tls_policy_maps" not in without["/etc/postfix/master.cf"]
+
+
 def test_a_catch_all_does_not_take_the_mail_of_a_mailbox(tmp_path):
     files, _ = files_of(tmp_path, "mx1")
 
@@ -138,6 +170,32 @@ def test_dovecot_starts_anew_with_another_certificate_where_there_are_mailboxes_
     stamped = {it.name: it.stamped for it in with_boxes.activations}["submission"]
     assert "/etc/postwright/tls/certificate.pem" in stamped
     assert not any(it.name == "submission" for it in without.activations)
+
+
+_FAILED = "(auth failed, 1 attempts in 2 secs)"
+_REST = "method=PLAIN, rip=10.78.9.1, lip=10.78.9.13, TLS, session=<ZxF5lA>"
+
+
+@pytest.mark.parametrize(
+    ("line", "banned"),
+    [
+        (f"Login aborted: Logged out {_FAILED} (auth_failed): user=<reports@shop.test>, {_REST}", "10.78.9.1"),
+        (f"Disconnected: Connection closed {_FAILED}: user=<reports@shop.test>, {_REST}", "10.78.9.1"),
+        (
+            f"Disconnected: Connection closed {_FAILED}: user=<a>, rip=192.0.2.1, lip=192.0.2.2, session=<x>>, {_REST}",
+            None,
+        ),
+        ("Login aborted: Logged out (no auth attempts in 0 secs) (no_auth_attempts): user=<>, rip=10.78.9.1", None),
+        (f"Login: user=<reports@shop.test>, {_REST}", None),
+    ],
+)
+def test_who_guesses_the_password_of_a_mailbox_is_banned_and_nobody_else(tmp_path, line, banned):
+    jails = files_of(tmp_path, "mx1")[0]["/etc/fail2ban/jail.d/postwright.local"]
+    said = re.search(r"^failregex = (.*)$", jails.partition("[dovecot]")[2], re.MULTILINE)[1]
+    found = re.search(re.sub(r"</?F-USER>", "", said).replace("<ADDR>", r"(?P<addr>[0-9.]+)"), line)
+
+    assert (found and found["addr"]) == banned
+    assert "[dovecot]" not in files_of(tmp_path, "mx1", **_NO_BOXES)[0]["/etc/fail2ban/jail.d/postwright.local"]
 
 
 _NO_BOXES = {

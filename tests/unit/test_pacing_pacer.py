@@ -204,6 +204,16 @@ def test_an_overflowing_stream_goes_to_the_relay_and_says_so_again(tmp_path):
     assert world.lane.account.day == BUDGET
 
 
+def test_a_client_with_a_certificate_is_of_the_stream_of_its_login(tmp_path):
+    known = {"certificates": {"AB:CD": "monitor", "EF:01": "somebody"}}
+    world = World(tmp_path, config(streams=STREAMS, relay=RELAY.removeprefix("FILTER "), **known))
+    asked(world, BUDGET)
+
+    assert asked(world, 1, 10, ccert_fingerprint="AB:CD") == [RELAY]
+    assert asked(world, 1, 11, ccert_fingerprint="EF:01") == [HOLD]
+    assert asked(world, 1, 12, ccert_fingerprint="EF:01", sasl_username="monitor") == [RELAY]
+
+
 def test_when_the_disk_refuses_the_answer_is_that_of_no_agent_and_no_token_is_lost(world):
     asked(world, 1)
     world.store.execute(

@@ -35,10 +35,10 @@ ADDRESSES = [
 ]
 
 
-def fleet_of(base, **pacing):
+def fleet_of(base, login=LOGIN, **pacing):
     said = PACING | pacing
     domains = [{"name": "example.com"}, {"name": "news.example.com"}]
-    fleet = mail_fleet(pacing=said, logins=[LOGIN], domains=domains)
+    fleet = mail_fleet(pacing=said, logins=[login], domains=domains)
     return project(base, host_data(host=mail_host(addresses=ADDRESSES), fleet=fleet)).fleet
 
 
@@ -79,6 +79,19 @@ def test_without_the_agent_the_gate_of_the_first_stream_that_fits_is_the_last_sa
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("release", ["13", "12"])
+def test_a_certificate_is_of_the_stream_of_its_login_with_and_without_the_agent(tmp_path, release):
+    fingerprint = ":".join(["AB"] * 32)
+    made = files(tmp_path, release, login={**LOGIN, "certificates": [fingerprint]})
+    told = parsed(json.loads(made[CONFIGURATION]))
+    gate = told.stream["crm"].gate
+
+    assert told.user_of("", fingerprint) == "app"
+    assert told.user_of("", ":".join(["CD"] * 32)) == ""
+    assert f"  check_ccert_access regexp:{{ {{ /^{fingerprint}$$/ FILTER {gate} }} }}\n" in made["/etc/postfix/main.cf"]
+    assert "certificates" not in json.loads(files(tmp_path, release)[CONFIGURATION])
+
+
 def test_a_gates_address_is_made_of_its_streams_name_alone_and_is_no_other_loopback_address():
     found = {address(f"stream-{number}") for number in range(200)}
     assert len(found) == 200
@@ -90,7 +103,7 @@ def test_a_host_without_streams_has_one_gate_and_looks_at_no_headers(tmp_path):
     made = files(tmp_path, streams={}, relays={})
     text = made["/etc/postfix/main.cf"] + made["/etc/postfix/master.cf"]
     assert "/etc/postfix/stream_headers" not in made
-    assert [word for word in ("gate-", "pace_gate", "stream_headers", "mime_header_checks") if word in text] == []
+    assert [word for word in ("gate-", "pace_gate", "stream_headers") if word in text] == []
 
 
 def test_streams_known_by_a_header_have_the_agent_asked_at_the_gate_alone(tmp_path):
@@ -99,7 +112,7 @@ def test_streams_known_by_a_header_have_the_agent_asked_at_the_gate_alone(tmp_pa
     assert (
         "\nheader_checks = regexp:/etc/postfix/stream_headers\nmime_header_checks =\nnested_header_checks =\n" in main
     )
-    assert "header_checks=regexp:/etc/postfix/submission_headers,regexp:/etc/postfix/stream_headers\n" in made["/etc/postfix/master.cf"]  # fmt: skip
+    assert "header_checks=regexp:/etc/postfix/submission_headers,regexp:/etc/postfix/from_headers,regexp:/etc/postfix/stream_headers\n" in made["/etc/postfix/master.cf"]  # fmt: skip
     assert "  -o nested_header_checks=regexp:/etc/postfix/submission_headers\n" in made["/etc/postfix/master.cf"]
     assert f" FILTER gate-tagged:[{address('tagged')}]:10026\n" in made["/etc/postfix/stream_headers"]
     assert json.loads(made[CONFIGURATION])["header_streams"] is True

@@ -1,6 +1,7 @@
 """What hosts get of the users: who may log in, from where, with which password; a change of users restarts nothing."""
 
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_a_certificate_may_send_as_its_login_may_and_no_more(tmp_path, release):
 
     assert text(made, "/etc/postfix/certificates").splitlines()[1:] == [f"{FINGERPRINT} {name}"]
     assert text(made, f"/etc/postfix/{name}").splitlines()[1:] == ["example.com OK", "a@news.example.com OK"]
-    assert f"\nsmtpd_restriction_classes = {name}\n" in main
+    assert f"\nsmtpd_restriction_classes =\n  {name}\n" in main
     assert main.index("{ 192.0.2.0/24 DUNNO }") < main.index(f"texthash:/etc/postfix/{name}")
     assert master.count("-o smtpd_tls_ask_ccert=yes\n") == 2
     # Else example.com in the table would be good for all names below it.
@@ -116,9 +117,45 @@ def test_a_from_header_is_looked_at_by_the_first_signer_wherever_somebody_may_lo
     free = replace(made, fleet=made.fleet.model_copy(update={"from_header": "any"}))
 
     assert "FinalPolicyScript       /etc/postwright/from.lua\n" in text(made, "/etc/opendkim.conf")
-    assert "/etc/postwright/from.lua" not in files(free)
-    assert "FinalPolicyScript" not in text(free, "/etc/opendkim.conf")
-    assert "/etc/postwright/from.lua" not in files(context(tmp_path, host="mx2"))
+    assert "SetupPolicyScript       /etc/postwright/from-unsigned.lua\n" in text(made, "/etc/opendkim.conf")
+    assert "PolicyScript" not in text(free, "/etc/opendkim.conf")
+    for other in (free, context(tmp_path, host="mx2")):
+        found = {"/etc/postwright/from.lua", "/etc/postwright/from-unsigned.lua", "/etc/postfix/from_headers"} & set(
+            files(other)
+        )
+        assert found == set()
+    assert "from_headers" not in text(free, "/etc/postfix/master.cf")
+
+
+def refused(table, header):
+    """Whether header_checks(5) refuses it: the lines that begin with ! are POSIX extended patterns that must fit."""
+    patterns = [line[2:].rpartition("/ REJECT")[0] for line in table.splitlines() if line.startswith("!")]
+    fits = [
+        subprocess.run(["grep", "-Eiq", "--", it], input=header, text=True, check=False).returncode for it in patterns
+    ]
+    return any(fits)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("a@example.com", False), ("<a@example.com>", False), ("A. B. <a@example.com>", False), ('"A, \\"B\\"" <a@example.com>', False),
+        ("a@example.com (A B)", False), ("=?utf-8?q?A=C3=A4?= [x] <a@example.com>", False), ('"a b"@example.com, b@example.com', False),
+        ('"A <a@example.com>', True), ("A) <a@example.com>", True), ("A <a@example.com", True), ("<<a@example.com>", True),
+        ("A <@example.com>", True), ("A <a@>", True), ("A", True), ("", True), ("@example.com", True), ("a@b@example.com <a>", True),
+    ],
+)  # fmt: skip
+def test_a_from_header_that_cannot_be_understood_is_refused_before_anybody_signs(tmp_path, header, expected):
+    made = context(tmp_path)
+
+    assert refused(text(made, "/etc/postfix/from_headers"), f"From: {header}") is expected
+
+
+def test_the_from_of_an_attached_message_is_nobodys_business(tmp_path):
+    master = text(context(tmp_path), "/etc/postfix/master.cf")
+
+    assert "  -o nested_header_checks=regexp:/etc/postfix/submission_headers\n" in master
+    assert "  -o mime_header_checks=regexp:/etc/postfix/submission_headers\n" in master
 
 
 def test_mail_of_a_client_with_a_certificate_is_signed_though_nobody_logged_in(tmp_path):

@@ -10,7 +10,7 @@ local function refuse(text)
     odkim.set_result(ctx, SMFIS_REJECT)
 end
 
--- Whether it is the login's; of what the table says of it, "@domain" or "user@domain".
+-- Whether it is the login's; of what the table says of it, "@domain" or "user@domain". No user: any of the domain.
 local function owns(user, domain)
     for line in io.lines("/etc/postfix/senders") do
         local sender, logins = line:match("^(%S+) (%S+)$")
