@@ -49,7 +49,11 @@ SERVICE = Service(
     packages=("auditd",),
     files=_files,
     # 0 or 1: whether the rules on disk are those that were merged last. Anything else is a rules.d it cannot read.
-    checks=(Check("augenrules --check >/dev/null; test $? -le 1"),),
+    # Nothing reads rules but the kernel; so at least every line must be one.
+    checks=(
+        Check("augenrules --check >/dev/null; test $? -le 1"),
+        Check(f"! grep -nvE '^(#|-a always,exit -F )' {RULES}"),
+    ),
     unit=lambda _release: UNIT,
     # The rules somebody may have deleted (auditctl -D).
     holds="systemd-detect-virt --quiet --container || auditctl -l | grep -q postwright-mail",

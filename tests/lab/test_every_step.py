@@ -44,7 +44,7 @@ fleet["acme"] = {
     "contact": "ops@bigmail.test", "directory": _lab.acme_directory, "staging": _lab.acme_directory,
     "authority": str(_lab.ca_certificate),
 }
-fleet["outbound_tls"] = {"mta_sts": True}
+fleet["outbound_tls"] = {"mta_sts": True, "policies": {"clinic.example": {"level": "encrypt"}}}
 fleet["domains"][0]["mta_sts"] = {"mode": "testing", "policy_host": "hosts"}
 fleet["mailboxes"] = {"reports@shop.test": {"password_hash": str(_secrets / "mailbox-hash"), "keep": "90d"}}
 fleet["user_limits"] = {"messages_per_hour": 100000}
