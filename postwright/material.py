@@ -231,13 +231,8 @@ def notes(project: Project) -> list[str]:
         if certificates.is_self_signed(path)
     ]
     idle = (note for host in project.fleet.hosts for note in _idle_addresses(project, host))
-    return [
-        *_open_to_all(project.fleet),
-        *self_signed,
-        *unadmitted_issuer(project.fleet),
-        *idle,
-        *forwarding.notes(project.fleet),
-    ]
+    fleet = project.fleet
+    return [*_open_to_all(fleet), *self_signed, *unadmitted_issuer(fleet), *idle, *forwarding.notes(fleet)]
 
 
 def _idle_addresses(project: Project, host: Host) -> Iterator[str]:
