@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from postwright import certificates, clock, material_policies, secret
+from postwright import certificates, clock, forwarding, material_policies, secret
 from postwright.dns.kinds import tlsa
 from postwright.dns.kinds.caa import unadmitted_issuer
 from postwright.errors import UsageError
@@ -231,7 +231,8 @@ def notes(project: Project) -> list[str]:
         if certificates.is_self_signed(path)
     ]
     idle = (note for host in project.fleet.hosts for note in _idle_addresses(project, host))
-    return [*_open_to_all(project.fleet), *self_signed, *unadmitted_issuer(project.fleet), *idle]
+    fleet = project.fleet
+    return [*_open_to_all(fleet), *self_signed, *unadmitted_issuer(fleet), *idle, *forwarding.notes(fleet)]
 
 
 def _idle_addresses(project: Project, host: Host) -> Iterator[str]:

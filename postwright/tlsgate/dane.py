@@ -35,22 +35,25 @@ class Dane:
 
     async def _exchangers(self, domain: str) -> list[str]:
         """The MX hosts, if DNSSEC vouches for their names; a domain without MX is its own (RFC 5321 section 5.1)."""
-        found, authentic = await self._asked(domain, "MX")
+        found, authentic, _ = await self._asked(domain, "MX")
         hosts = [str(it.exchange) for it in sorted(found, key=lambda it: it.preference)] if found else [f"{domain}."]
         return [host for host in hosts if host != "."] if authentic else []
 
     async def _pinned(self, host: str) -> bool:
         """Whether a host's addresses are authentic and it has a TLSA record of use."""
-        _, authentic = await self._asked(host, "A")
-        if not authentic:
-            return False
-        found, authentic = await self._asked(f"_25._tcp.{host}", "TLSA")
+        _, authentic, canonical = await self._asked(host, "A")
+        # A host that is an alias may have the record at either name (RFC 7672 section 2.2.2).
+        names = dict.fromkeys([canonical, host]) if authentic else ()
+        return any([await self._usable(f"_25._tcp.{name}") for name in names])
+
+    async def _usable(self, name: str) -> bool:
+        found, authentic, _ = await self._asked(name, "TLSA")
         return authentic and any(
             it.usage in _USAGES and it.selector in _SELECTORS and it.mtype in _MATCHINGS for it in found
         )
 
-    async def _asked(self, name: str, rdtype: str) -> tuple[list[Any], bool]:
-        """The records, and whether they, or that there are none, are authentic."""
+    async def _asked(self, name: str, rdtype: str) -> tuple[list[Any], bool, str]:
+        """The records; whether they, or that there are none, are authentic; and the name aliases led to."""
         import dns.exception  # noqa: PLC0415 - what is checked before packages are installed must import without it
         import dns.flags  # noqa: PLC0415
         import dns.rcode  # noqa: PLC0415
@@ -63,8 +66,9 @@ class Dane:
             response = _of_missing(error)
             if response is None:
                 raise NoAnswerError(f"{name} {rdtype}: {error}") from None
-            return [], bool(response.flags & dns.flags.AD)
-        return list(answer.rrset or ()), bool(answer.response.flags & dns.flags.AD)
+            return [], bool(response.flags & dns.flags.AD), name
+        canonical = str(answer.canonical_name) if answer.response.answer else name
+        return list(answer.rrset or ()), bool(answer.response.flags & dns.flags.AD), canonical
 
     def _resolver_now(self) -> Resolver:
         import dns.flags  # noqa: PLC0415 - as above

@@ -5,6 +5,7 @@ import re
 import pytest
 from support import another_host, host_data, mail_fleet, problems, project, secrets_of
 
+from postwright import forwarding
 from postwright.hosts.plan import left_behind
 from postwright.mailboxes import end_of, folder, holder
 from postwright.services.bundle import bundle
@@ -170,6 +171,23 @@ def test_dovecot_starts_anew_with_another_certificate_where_there_are_mailboxes_
     stamped = {it.name: it.stamped for it in with_boxes.activations}["submission"]
     assert "/etc/postwright/tls/certificate.pem" in stamped
     assert not any(it.name == "submission" for it in without.activations)
+
+
+@pytest.mark.parametrize(
+    ("dmarc", "postmaster", "noted"),
+    [
+        ({"policy": "reject"}, "ops@example.net", True),
+        ({"policy": "reject", "strict": True}, "ops@example.net", False),
+        ({"policy": "none"}, "ops@example.net", False),
+        ({"policy": "reject"}, "reports@example.com", False),
+    ],
+)
+def test_check_notes_where_forged_mail_passes_dmarc_because_it_is_led_on(tmp_path, dmarc, postmaster, noted):
+    boxes = {"reports@example.com": BOX}
+    domains = [{"name": "example.com", "dmarc": dmarc}]
+    fleet = fleet_of(tmp_path, mailboxes=boxes, domains=domains, postmaster=postmaster, bounces=None)
+
+    assert ["forwarded@mx1.example.com" in it for it in forwarding.notes(fleet)][:1] == [True] * noted
 
 
 _FAILED = "(auth failed, 1 attempts in 2 secs)"

@@ -6,6 +6,7 @@ import threading
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rrset
 import pytest
@@ -25,7 +26,7 @@ class World:
     """A resolver on this machine: (name, type) → values, and what of that DNSSEC vouches for."""
 
     def __init__(self):
-        self.values, self.plain, self.failing = {}, set(), set()
+        self.values, self.aliases, self.plain, self.failing = {}, {}, set(), set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         threading.Thread(target=self._serve, daemon=True).start()
@@ -51,6 +52,12 @@ class World:
         answer.flags |= dns.flags.RA | (0 if key in self.plain else dns.flags.AD)
         if key in self.failing:
             answer.set_rcode(dns.rcode.SERVFAIL)
+        elif key in self.aliases:
+            target = dns.name.from_text(self.aliases[key])
+            found = dns.rrset.from_text_list(
+                target, 60, "IN", key[1], self.values[self.aliases[key].rstrip("."), key[1]]
+            )
+            answer.answer = [dns.rrset.from_text(asked.name, 60, "IN", "CNAME", self.aliases[key]), found]
         elif key in self.values:
             answer.answer = [dns.rrset.from_text_list(asked.name, 60, "IN", key[1], self.values[key])]
         elif key[1] == "TLSA":
@@ -80,6 +87,18 @@ def covers(world, domain):
 def test_dane_covers_a_domain_if_one_of_its_hosts_has_a_usable_record(world):
     assert covers(world, "both.test")
     assert not covers(world, "sts.test")
+
+
+@pytest.mark.parametrize("record", ["_25._tcp.mx2.both.test", "_25._tcp.mx.sts.test"])
+def test_a_host_that_is_an_alias_may_have_its_record_at_either_name(world, record):
+    world.aliases["mx.sts.test", "A"] = "mx2.both.test."
+    world.values = {it: value for it, value in world.values.items() if it[1] != "TLSA"}
+
+    assert not covers(world, "sts.test")
+
+    world.values[record, "TLSA"] = [KEY]
+
+    assert covers(world, "sts.test")
 
 
 @pytest.mark.parametrize("spoken", [("both.test", "MX"), ("mx2.both.test", "A"), ("_25._tcp.mx2.both.test", "TLSA")])
