@@ -88,7 +88,7 @@ def _needed(options: Options, plan: str | None) -> Project | None:
     try:
         return read(options)
     except UsageError as error:
-        if plan is not None:
+        if plan is not None and plan not in BUILT_IN:
             error.add_note(f"plan {plan!r} would have to stand there; built in are {', '.join(sorted(BUILT_IN))}")
         raise
 

@@ -351,6 +351,17 @@ def test_a_plan_nobody_knows_is_answered_with_those_that_need_no_inventory(comma
     assert "plan 'nosuch' would have to stand there; built in are conservative, hourly, staged" in done.stderr
 
 
+def test_a_built_in_plan_is_not_said_to_be_missing_where_the_inventory_is(commands, empty):
+    assert list(empty.iterdir()) == []
+    run, _ = commands
+
+    done = run("-i", "nosuch.py", "warmup", "forecast", "--plan", "hourly")
+
+    assert done.exit_code == 2
+    assert "nosuch.py" in done.stderr
+    assert "would have to stand there" not in done.stderr
+
+
 def test_a_forecast_of_the_inventory_connects_to_nothing(fleet):
     done = fleet.run("warmup", "forecast", "--provider", "google", "--volume", "2000")
 
