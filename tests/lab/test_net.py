@@ -144,6 +144,18 @@ def test_a_reboot_brings_rules_and_bans_back_beside_those_of_others(guarded):
     assert guarded.json("verify", "-k", "is that of its file")["ok"] == 2
 
 
+def test_rules_for_a_user_who_is_gone_do_not_leave_the_host_without_a_filter(guarded):
+    file, unit = "/var/lib/postwright/firewall.nft", "postwright-firewall"
+
+    guarded.on_host(f"sed -i.kept 's/skuid != postfix/skuid != gone/' {file}; systemctl restart {unit}")
+    stood = guarded.on_host("nft list table inet postwright").stdout
+    guarded.on_host(f"mv {file}.kept {file}; systemctl restart {unit}")
+
+    assert "policy drop" in stood
+    assert "skuid" not in stood
+    assert "skuid" in guarded.on_host("nft list table inet postwright").stdout
+
+
 def test_a_ban_is_lifted_by_hand_and_one_made_by_hand_ends_by_itself(guarded):
     here = state.load(LAB).hosts["mx1"]
     guarded.on_host(f"fail2ban-client unban {ATTACKER[0]} {ATTACKER[1]}")
