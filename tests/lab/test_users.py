@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from inbox import arrived
 
 from postwright.lab import state
 
@@ -73,13 +74,13 @@ def session(fleet, login, file=None, **where):
         yield client
 
 
-def send(client, sender="app@shop.test", author=None):
+def send(client, sender="app@shop.test", author=None, headers=None):
     """The code of the first answer that is no consent, else of the last; and its words."""
     client.mail(sender)
     code, said = client.rcpt(TO)
     if code == 250:
         try:
-            code, said = client.data(f"From: {author or sender}\r\nSubject: users\r\n\r\nhello\r\n")
+            code, said = client.data(f"{headers or f'From: {author or sender}'}\r\nSubject: users\r\n\r\nhello\r\n")
         except smtplib.SMTPDataError as error:
             code, said = error.smtp_code, error.smtp_error
     client.rset()
@@ -130,7 +131,7 @@ def test_a_certificate_logs_in_for_its_user_alone(fleet):
         without = send(client, "robot@shop.test")
 
     assert (own[0], other[0], without[0]) == (250, 554, 554)
-    assert author[0] in {250, 550}  # of no domain of the fleet: signed for nobody
+    assert author[0] == 550  # of no domain of the fleet: nobody would sign it
 
 
 def test_a_from_header_of_somebody_else_is_refused(fleet):
@@ -142,6 +143,16 @@ def test_a_from_header_of_somebody_else_is_refused(fleet):
     assert own[0] == 250
     assert other[0] == 550
     assert "not owned by user crm: boss@shop.test" in other[1]
+
+
+def test_mail_without_a_from_header_gets_one_and_is_signed(fleet):
+    token = f"no-from-{time.time_ns()}"
+    with session(fleet, "near") as client:
+        answer = send(client, headers=f"Message-ID: <{token}@shop.test>")
+    found = arrived(LAB, [token])[token]
+
+    assert answer[0] == 250
+    assert found.good, found
 
 
 class Sending(threading.Thread):
