@@ -89,11 +89,12 @@ def answer(lab, host, sender, recipient):
         return client.docmd("RCPT", f"TO:<{recipient}>")[0]
 
 
-def posted_until_refused(lab, host, sender, recipient, size, most):
-    """Post so many messages at most; the code of the first refusal, or None."""
+def posted_until_refused(lab, host, sender, recipient, size, most, delivered):
+    """Post so many messages at most, each when that before is ``delivered``; the code of the first refusal, or None."""
     for _ in range(most):
         try:
             post(lab, host, sender, recipient, size)
+            delivered()
         except smtplib.SMTPRecipientsRefused as refused:
             return refused.recipients[recipient][0]
     return None

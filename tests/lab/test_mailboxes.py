@@ -6,6 +6,7 @@ import secrets
 import smtplib
 import socket
 import subprocess
+import time
 from contextlib import ExitStack
 from ipaddress import ip_address
 from types import SimpleNamespace
@@ -61,6 +62,13 @@ def read(address, token):
 
 def queue_is_empty(operator):
     return "Mail queue is empty" in operator.on_host("postqueue -p").stdout
+
+
+def queue_empties(operator, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not queue_is_empty(operator):
+        assert time.monotonic() < deadline, operator.on_host("postqueue -p").stdout
+        time.sleep(0.1)
 
 
 def at_receiver(text):
@@ -151,7 +159,9 @@ def test_who_is_not_here_is_refused_while_the_sender_is_connected(sender, recipi
 
 @pytest.mark.parametrize("recipient", [SMALL, "tiny@shop.test"])
 def test_a_full_mailbox_is_told_to_the_sender_and_nothing_bounces(operator, recipient):
-    code = mailreader.posted_until_refused(LAB, HOST, "forged@bigmail.test", recipient, size=45_000, most=3)
+    code = mailreader.posted_until_refused(
+        LAB, HOST, "forged@bigmail.test", recipient, 45_000, most=3, delivered=lambda: queue_empties(operator)
+    )
 
     assert code == 452
     assert queue_is_empty(operator)

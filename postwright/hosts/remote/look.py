@@ -135,15 +135,23 @@ def listeners() -> dict[str, list[str]]:
     return {port: sorted(f"{name} (pid {pid})" for name, pid in programs) for port, programs in found.items()}
 
 
+def as_file(path: str | Path, table: str, *options: str) -> bool:
+    """Whether a table in the kernel is what its file makes of an empty network namespace: others can change it there."""
+    listing = f"nft {' '.join(options)} list table inet {table}"
+    wanted = run("unshare", "--net", "sh", "-c", f"nft -f {path} && {listing}")
+    now = run("sh", "-c", listing)
+    return wanted.returncode == now.returncode == 0 and wanted.stdout == now.stdout
+
+
 def firewall_state(_service: dict[str, Any]) -> dict[str, bool]:
-    """The same as ``service_state``; its stamp is of the rules a new connection has confirmed."""
-    loaded = run("nft", "list", "table", "inet", "postwright").returncode == 0
-    want = digest(ETC / "firewall.nft")
+    """The same as ``service_state``; current are rules that a new connection has confirmed and nobody changed since."""
+    unit = unit_state("postwright-firewall.service")
+    rules = ETC / "firewall.nft"
+    want = digest(rules)
     return {
-        "active": loaded,
-        "enabled": unit_state("postwright-firewall.service").get("UnitFileState") == "enabled",
-        "current": want is not None
-        and text_of(RUN / "firewall.stamp").strip() == want == digest(STATE / "firewall.nft"),
+        "active": unit.get("ActiveState") == "active",
+        "enabled": unit.get("UnitFileState") == "enabled",
+        "current": want is not None and want == digest(STATE / "firewall.nft") and as_file(rules, "postwright", "-s"),
         "loaded": True,
         "wanted_here": True,
     }
@@ -179,10 +187,7 @@ def ssh_state(_service: dict[str, Any]) -> dict[str, bool]:
 def bans_state(service: dict[str, Any]) -> dict[str, bool]:
     """The same as ``service_state``; its unit stays active whatever somebody does to the table."""
     state = service_state(service)
-    return {
-        **state,
-        "active": state["active"] and run("nft", "list", "table", "inet", "postwright_bans").returncode == 0,
-    }
+    return {**state, "current": state["current"] and as_file(ETC / "bans.nft", "postwright_bans", "-s", "-t")}
 
 
 # How those are told that write no stamp, or whose unit says too little.
