@@ -14,9 +14,9 @@ pytestmark = pytest.mark.lab
 
 LABS = ("lab5", "lab6")  # two at a time, one per core
 
-# The host, the line of progress after which the command is killed, and how long after it, in seconds. Together they
-# cover keys, DNS, every step on the host, and the proof. (The pause decides where, not whether, the test passes.) mx1
-# is empty; on mx3 the packages are there, which is all that the steps before these points would have done.
+# The host, the line of progress after which the command is killed, and how long after it, in seconds: keys, DNS, and the
+# first steps on a host that has nothing. (test_every_step.py kills at each step of it. The pause decides where, not whether,
+# the test passes.) mx1 is empty; on mx3 the packages are there, which is all that the steps before would have done.
 POINTS = (
     ("mx1", "install packages", 2.0),
     ("mx1", "install packages", 12.0),
@@ -24,10 +24,7 @@ POINTS = (
     ("mx3", "publishing DNS", 0.0),
     ("mx3", "waiting until", 0.0),
     ("mx3", "put files in place", 1.2),
-    ("mx3", "filter packets", 0.3),
-    ("mx3", "sign with", 0.3),
     ("mx3", "send with", 0.4),
-    ("mx3", "proving", 0.2),
 )
 
 
@@ -86,6 +83,6 @@ def test_an_apply_killed_anywhere_is_healed_by_the_next_and_the_third_changes_no
     with ThreadPoolExecutor(len(LABS)) as pool:
         healed = list(pool.map(one, queue))
 
-    assert len(healed) == len(POINTS) >= 10
+    assert len(healed) == len(POINTS)
     for lab in LABS:
         box.down(lab)
