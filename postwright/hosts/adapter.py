@@ -176,13 +176,13 @@ def _connect(state: State, events: _Events) -> None:
 
 
 def on_each(state: State, function: Callable[[Any], Any]) -> dict[str, Any]:
-    """Call a function for all hosts at once, each in its context; host name → result."""
+    """Call a function for all hosts at once, each in its context; host name → result, in the inventory's order."""
 
     def call(host: Any) -> Any:
         with ctx_config.use(state.config.copy()), ctx_host.use(host):
             return function(host)
 
-    hosts = list(state.inventory.get_active_hosts())
+    hosts = [host for host in state.inventory if host in state.active_hosts]  # pyinfra keeps these in a set
     state.set_stage(StateStage.Prepare)
     jobs = [state.pool.spawn(call, host) for host in hosts]
     gevent.joinall(jobs, raise_error=True)
