@@ -54,6 +54,6 @@ def init(
         "\nNext:\n"
         f"  1. read {directory / 'inventories/production.py'}: host, addresses, name server\n"
         "  2. set up who publishes DNS: `postwright show providers` prints how\n"
-        "  3. put the host's certificate in place of the self-signed one\n"
+        '  3. say "tls": "acme", or put the host\'s certificate in place of the self-signed one\n'
         "  4. postwright check && postwright plan"
     )

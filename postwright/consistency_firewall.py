@@ -31,9 +31,17 @@ def _nobody_banned(fleet: Fleet) -> Iterator[str]:
             yield f"{_PLACE}.ignore: {network} is every address, so nobody would be banned; say {_PLACE}: None if that is meant"
 
 
+def _everybody_known(fleet: Fleet) -> Iterator[str]:
+    """Who comes from a network named here is never banned, and logs in with a key alone where it may."""
+    for network in fleet.firewall.ssh_from:
+        if network.prefixlen == 0:
+            yield f"mail_fleet.firewall.ssh_from: {network} is everybody; leave the list empty if that is meant"
+
+
 # Each with the fields it cannot do without.
 CHECKS: dict[Callable[[Fleet], Iterator[str]], set[str]] = {
     _bans_into_nothing: {"firewall", "fail2ban"},
     _shrinking_bans: {"fail2ban"},
     _nobody_banned: {"fail2ban"},
+    _everybody_known: {"firewall"},
 }

@@ -109,6 +109,7 @@ def test_fail2ban_can_be_switched_off(tmp_path, said):
             "mail_fleet.fail2ban.longest: 1h is shorter than the first ban, 2h",
         ),
         ({"fail2ban": {"ignore": ["::/0"]}}, "mail_fleet.fail2ban.ignore: ::/0 is every address"),
+        ({"firewall": {"ssh_from": ["0.0.0.0/0"]}}, "mail_fleet.firewall.ssh_from: 0.0.0.0/0 is everybody"),
         ({"fail2ban": {"ssh_failures": 1}}, "mail_fleet.fail2ban.ssh_failures: "),
         ({"fail2ban": {"within": "5s"}}, "mail_fleet.fail2ban.within: '5s' is too short; 1m is the least"),
         ({"fail2ban": {"bantime": "1h"}}, "mail_fleet.fail2ban.bantime: unknown key"),
