@@ -74,7 +74,7 @@ def test_nothing_else_is_in(names):
     odd = [
         name
         for name in names
-        if not name.endswith((".py", ".j2", ".sh", ".conf", "py.typed")) and ".dist-info/" not in name
+        if not name.endswith((".py", ".j2", ".sh", ".conf", ".service", "py.typed")) and ".dist-info/" not in name
     ]
     assert odd == []
     assert not any(name.startswith("postwright/tests") for name in names)
