@@ -204,7 +204,7 @@ def test_a_rollback_keeps_an_edit_by_hand_before_it_replaces_it(host):
     assert keeping.copy_of(3, str(host / "etc/a")).read_text() == "by hand"
 
 
-@pytest.mark.parametrize("aim", ["{live}", "../../elsewhere"])
+@pytest.mark.parametrize("aim", ["{live}", "../../elsewhere", "../nowhere"])
 @pytest.mark.parametrize("what", ["files", "directories", "remove"])
 def test_what_is_staged_never_follows_a_linked_folder_out_of_the_stage(host, capsys, aim, what):
     live = host / "live"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support import context, host_data, mail_fleet, problems, project
 
-from postwright.apply import Landed
+from postwright.apply import Landed, _note
 from postwright.draining import Queue
 from postwright.errors import UsageError
 from postwright.hosts.plan import HostPlan
@@ -42,7 +42,9 @@ def test_whoever_is_stopped_reads_which_hosts_have_which_state():
 
 
 def test_a_host_that_could_not_even_be_reached_is_not_told_as_begun():
-    landed = Landed(done=["a"], waves=(("a",), ("b", "c"), ("d",)), reached={"a", "b"})
+    landed = Landed(done=["a"], waves=(("a",), ("b", "c"), ("d",)))
+    for host in "ab":
+        _note(landed, {"event": "step", "host": host, "step": "mail host | install packages"}, lambda *_: None)
 
     assert landed.standing().endswith("begun and not proven: b; tried, unchanged: c; still with the old state: d")
 
