@@ -107,7 +107,8 @@ def _words(it: Generation) -> str:
     more = f" and {len(it.changed) - _SHOWN} more" if len(it.changed) > _SHOWN else ""
     what = "found there, not made by an apply" if it.found else f"{', '.join(it.changed[:_SHOWN])}{more}"
     gone = "; cannot be put back: a key of it has left the host" if it.lost else ""
-    return f"{'(now) ' if it.present else ''}{what}{gone}"
+    begun = "(begun, and cut off) " if it.begun else ""
+    return f"{begun}{'(now) ' if it.present else ''}{what}{gone}"
 
 
 def _print_plan(agreed: Rollback, *, whole: bool) -> None:

@@ -48,6 +48,7 @@ class Landed:
         default_factory=list
     )  # hosts that were brought to the new state, and proven where it is due
     waves: Waves = ()  # where there is more than one
+    reached: set[str] = field(default_factory=set)  # hosts on which a step began
 
     def zone(self, name: str) -> None:
         """A zone was written; called from the thread that did."""
@@ -68,9 +69,11 @@ class Landed:
 
     def standing(self) -> str:
         """Which hosts have the new state, and which the old one."""
-        begun = next((it for it in self.waves if it[0] not in self.done), ())
-        waiting = [name for it in self.waves for name in it if name not in (*self.done, *begun)]
-        return standing(self.done, begun, waiting)
+        turn = next((it for it in self.waves if it[0] not in self.done), ())
+        begun = [name for name in turn if name in self.reached]
+        tried = [name for name in turn if name not in self.reached]
+        waiting = [name for it in self.waves for name in it if name not in (*self.done, *turn)]
+        return standing(self.done, begun, tried, waiting)
 
     def to_json(self) -> dict[str, Any]:
         proven = [{"host": it.host, "domain": it.domain, "selector": it.selector} for it in self.proven]
@@ -191,6 +194,7 @@ def _rolling(project: Project, expected: FleetPlan, landed: Landed, terms: Terms
 def _note(landed: Landed, line: dict[str, Any], step: Callable[[str, str], None]) -> None:
     title = line["step"].removeprefix("mail host | ")
     if line["event"] == "step":
+        landed.reached.add(line["host"])
         step(line["host"], title)
     elif line["event"] == "changed":
         landed.hosts.setdefault(line["host"], []).append(title)

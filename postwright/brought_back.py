@@ -14,14 +14,22 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from postwright.hosts.plan import FileChange
-from postwright.services import acme, certified, mailboxes, policies, submission, tls, wireguard
+from postwright.services import acme, certified, mailboxes, policies, ssh, submission, tls, wireguard
 
+_MAIN = "/etc/postfix/main.cf"
+_AFTER = "run `postwright apply` right after, which puts today's there"
 KEYS = (tls.KEY, acme.OWN_KEY)
 _FORM = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 _LET_IN = "who was taken out of it since, or has another password, certificate or networks now, would get in as before"
+_LOGINS = (
+    "sshd would let in as it did then: with passwords, without a second factor, from more networks; see the difference"
+)
 # Path → what comes of it that the file is as it was then.
 _CLOSED_SINCE = {
     **dict.fromkeys((submission.PASSWORDS, submission.PREVIOUS, mailboxes.PASSWORDS, certified.TABLE), _LET_IN),
+    submission.SENDERS: "who has lost an address or a domain since could send as it again",
+    "/etc/postwright/firewall.nft": "a port or a network that was closed since would be open again; see the difference",
+    ssh.CANDIDATE: _LOGINS,
     wireguard.CONFIGURATION: "operators who were taken out of the management network since would get in again",
     acme.SECRET: "with a TSIG secret that was replaced since, the certificate would not be renewed",
 }
@@ -47,13 +55,23 @@ def dangers(
     for path in (it for it in coming if it in kept.certificates):
         yield from _expired(f"{place} {path}", kept.certificates[path], now)
     for path in (it for it in coming if it in _CLOSED_SINCE):
-        yield f"{place} {path}: {_CLOSED_SINCE[path]}; run `postwright apply` right after, which puts today's there"
+        yield f"{place} {path}: {_CLOSED_SINCE[path]}; {_AFTER}"
+    yield from _ways_in(place, changes)
     yield from _policies(place, changes)
 
 
 def _comes(what: str) -> bool:
     """Whether a change brings content; others take a file away, or give it another mode or owner."""
     return what in {"new", "changed"} or what.startswith("replaces")
+
+
+def _ways_in(place: str, changes: tuple[FileChange, ...]) -> Iterator[str]:
+    """What lets in by a change of another kind: settings of sshd that go, and a line of one that says many other things."""
+    for it in changes:
+        if it.path == ssh.CANDIDATE and it.what == "removed":
+            yield f"{place} sshd without our settings, which that state does not have: {_LOGINS}; {_AFTER}"
+        if it.path == _MAIN and any(line.startswith("+mynetworks") for line in it.diff):
+            yield f"{place} {_MAIN}: networks that were trusted then could relay again, see +mynetworks; {_AFTER}"
 
 
 def _keys(place: str, coming: list[str], kept: Kept, digest: Callable[[], str | None]) -> Iterator[str]:

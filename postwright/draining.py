@@ -1,19 +1,21 @@
 """Waits until a host that takes no mail in has sent what it has, and says what remains and why.
 
 Nothing is released for it: what pacing holds leaves when its budget comes, and what a person holds when that person says.
+A connection that fails meanwhile ends nothing: the host is drained by then, and is asked again for as long as we wait.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from postwright.errors import PostwrightError
 from postwright.hosts import runner
 from postwright.inventory import Project
 
-_POLL = 2.0  # seconds
+_FIRST, _LONGEST, _GROWTH = 2.0, 15.0, 1.5  # seconds between two questions, each of which is a login
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Queue:
     """The mail on a host.
 
     ``moving``: is being sent, or is about to be. ``deferred``: is tried again later. ``paced``, ``held``: on hold, by the
-    pacing agent and by a person.
+    pacing agent and by a person. ``unknown``: why the host could not be asked; the numbers are 0 then, and say nothing.
     """
 
     host: str
@@ -29,12 +31,16 @@ class Queue:
     deferred: int
     paced: int
     held: int
+    unknown: str = ""
 
     @property
     def empty(self) -> bool:
-        return not (self.moving or self.deferred or self.paced or self.held)
+        return not (self.unknown or self.moving or self.deferred or self.paced or self.held)
 
     def __str__(self) -> str:
+        if self.unknown:
+            again = f"it is drained; ask again with `postwright apply --drain {self.host}`"
+            return f"host {self.host}: what is in its queue is unknown: {self.unknown}; {again}"
         if self.empty:
             return f"host {self.host}: its queue is empty"
         said = {
@@ -69,10 +75,30 @@ def emptied(project: Project, host: str, seconds: float, phase: Callable[[str], 
     """Try all mail of a host once, then wait until none is left, or for so long; what is there at the end."""
     phase(f"waiting until {host} has sent what it has")
     deadline = time.monotonic() + seconds
-    found = queue(project, host, flush=True)
+    pause, found = pauses(), _asked(project, host, flush=True)
+    flushed = not found.unknown
     while not found.empty and (left := deadline - time.monotonic()) > 0:
-        time.sleep(min(_POLL, left))
-        before, found = found, queue(project, host, flush=False)
+        time.sleep(min(next(pause), left))
+        before, found = found, _asked(project, host, flush=not flushed)
+        flushed = flushed or not found.unknown
         if str(found) != str(before):
             phase(str(found))
     return found
+
+
+def pauses() -> Iterator[float]:
+    """The seconds between questions, without end: short for a queue that is empty soon, longer for hours of waiting."""
+    pause = _FIRST
+    while True:
+        yield pause
+        pause = min(pause * _GROWTH, _LONGEST)
+
+
+def _asked(project: Project, host: str, *, flush: bool) -> Queue:
+    """The same as ``queue``; a host that cannot be asked now has an unknown one."""
+    try:
+        return queue(project, host, flush=flush)
+    except PostwrightError as error:
+        # Said by who connects, and not of what landed before: the host has been changed.
+        why = str(error).removesuffix("no host was changed").strip()
+        return Queue(host, 0, 0, 0, 0, why.removeprefix(f"host {host}: "))

@@ -33,7 +33,8 @@ class Generation:
     """A state of its files that a host keeps. ``found``: an apply found it there, and did not make it itself.
 
     ``time``: seconds since the epoch. ``before``: the number of the state it came after; ``changed``: the paths it
-    changed. ``lost``: files of it that are no longer kept.
+    changed. ``lost``: files of it that are no longer kept. ``begun``: a run that was putting it in place was cut off;
+    ``before`` is then the state that run came from, or the one it was going back to.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Generation:
     changed: tuple[str, ...]
     present: bool
     lost: tuple[str, ...]
+    begun: bool = False
 
     @property
     def moment(self) -> str:
@@ -98,10 +100,13 @@ def _generation(it: dict[str, Any]) -> Generation:
 
 
 def target(host: str, generations: Sequence[Generation], to: int | None) -> Generation:
-    """The state to go back to: the one asked for, or the one before that of now. UsageError if there is none. Pure."""
+    """The state to go back to: the one asked for, or the one before that of now. UsageError if there is none. Pure.
+
+    Where a run was cut off, that of now is the one it was putting in place, so what has begun is taken back.
+    """
     by_number = {it.number: it for it in generations}
     known = ", ".join(map(str, by_number)) or "none"
-    now = next((it for it in generations if it.present), None)
+    now = next((it for name in ("begun", "present") for it in generations if getattr(it, name)), None)
     if to is not None and to not in by_number:
         raise UsageError(f"host {host}: keeps no generation {to}; it has {known}, see `postwright rollback --list`")
     if to is not None:
@@ -111,6 +116,9 @@ def target(host: str, generations: Sequence[Generation], to: int | None) -> Gene
     earlier = [it for it in generations if now and it.number < now.number]
     if now and now.before in by_number:
         return by_number[now.before]
+    if now and now.before is not None:
+        gone = f"keeps no longer generation {now.before}, which was there before that of now"
+        raise UsageError(f"host {host}: {gone}; choose one of {known} with --to, see `postwright rollback --list`")
     if not earlier:
         raise UsageError(f"host {host}: keeps no generation before that of now (it has {known}); there is no way back")
     return earlier[-1]

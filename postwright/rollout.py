@@ -37,11 +37,12 @@ def require_known(names: Sequence[str], *asked: str | None) -> None:
         raise UsageError(f"no host {', '.join(unknown)} in the inventory; there are {', '.join(names)}")
 
 
-def standing(done: Sequence[str], begun: Sequence[str], waiting: Sequence[str]) -> str:
-    """Which hosts have the new state when a rollout stops."""
+def standing(done: Sequence[str], begun: Sequence[str], tried: Sequence[str], waiting: Sequence[str]) -> str:
+    """Which hosts have the new state when a rollout stops. ``tried``: their turn had come, and no step on them began."""
     parts = [
         ("with the new state, proven", done),
         ("begun and not proven", begun),
+        *([("tried, unchanged", tried)] if tried else []),
         ("still with the old state", waiting),
     ]
     return "hosts " + "; ".join(f"{words}: {', '.join(names) or 'none'}" for words, names in parts)

@@ -44,14 +44,16 @@ def check_request(service: str, check: Check) -> dict[str, Any]:
     return {"service": service, "command": check.command, "silent": check.silent}
 
 
-def keep_request(bundle: Bundle) -> dict[str, Any] | None:
-    """All that ``rollback`` will need to know of this state, and of the one before where no note of it was made."""
-    if not bundle.generations:
-        return None
+def keep_request(bundle: Bundle) -> dict[str, Any]:
+    """All that ``rollback`` will need to know of this state, and of the one before where no note of it was made.
+
+    ``restores``: the number of a state that is put back, which is not kept anew; 0 for one that an apply makes.
+    """
     known = {it.name: it for it in (*bundle.activations, *bundle.retired)}
     ordered = [known[service.name] for service in SERVICES if service.name in known]
     return {
         "generations": bundle.generations,
+        "restores": next((it.number for it in bundle.files if isinstance(it, KeptFile)), 0),
         "packages": bundle.packages,
         "directories": [asdict(it) for it in bundle.directories],
         "files": [{"path": it.path, "secret": it.secret, "replace_link": it.replace_link} for it in bundle.files[:-1]],

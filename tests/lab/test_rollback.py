@@ -80,7 +80,7 @@ def test_a_rollback_brings_files_and_services_back_and_says_that_the_inventory_d
 
 def test_the_way_forward_is_a_rollback_too_and_stops_what_that_state_does_not_have(operator):
     before, newest = present(operator), generations(operator)[-1]["number"]
-    done = operator.json("rollback", "--to", str(newest), "--yes")
+    done = operator.json("rollback", "--to", str(newest), "--force", "--yes")  # other ports are open then
 
     assert done["hosts"][HOST]["was"] == before
     assert (present(operator), setting(operator, "message_size_limit")) == (newest, "90000")

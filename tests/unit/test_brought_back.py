@@ -14,7 +14,7 @@ from postwright.errors import UnsafePlan
 from postwright.hosts import generations
 from postwright.hosts.plan import FileChange, HostPlan
 from postwright.hosts.remote import generations as remote
-from postwright.services import acme, certified, mailboxes, policies, submission, tls, wireguard
+from postwright.services import acme, certified, mailboxes, policies, ssh, submission, tls, wireguard
 
 NOW = datetime.now(UTC)
 
@@ -59,7 +59,8 @@ def test_an_expired_certificate_is_a_danger(pair):
     assert "it is no certificate" in told(tls.CERTIFICATE, kept=Kept({tls.CERTIFICATE: "x"}))[0]
 
 
-CLOSED = [submission.PASSWORDS, submission.PREVIOUS, mailboxes.PASSWORDS, certified.TABLE, wireguard.CONFIGURATION, acme.SECRET]  # fmt: skip
+FIREWALL, MAIN = "/etc/postwright/firewall.nft", "/etc/postfix/main.cf"
+CLOSED = [submission.PASSWORDS, submission.PREVIOUS, submission.SENDERS, mailboxes.PASSWORDS, certified.TABLE, wireguard.CONFIGURATION, acme.SECRET, FIREWALL]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", CLOSED)
@@ -69,6 +70,22 @@ def test_what_lets_people_in_does_not_come_back_unsaid(path):
     assert problem.startswith(f"mx1 brings back {path}: ")
     assert "run `postwright apply` right after" in problem
     assert told(path, "removed") == []
+
+
+@pytest.mark.parametrize("what", ["changed", "new", "removed"])
+def test_ways_to_log_in_to_the_host_do_not_come_back_unsaid_nor_by_taking_our_settings_of_sshd_away(what):
+    (problem,) = told(ssh.CANDIDATE, what)
+
+    assert "without a second factor" in problem
+    assert told(ssh.CANDIDATE, "0644 root:root becomes 0600 root:root") == []
+
+
+def test_networks_that_may_relay_do_not_come_back_unsaid_and_other_settings_of_postfix_need_no_word():
+    relaying, size = ("-mynetworks = 127.0.0.0/8", "+mynetworks = 127.0.0.0/8 10.0.0.0/8"), ("+message_size_limit = 1",)
+    (problem,) = dangers("mx1 brings back", (FileChange(MAIN, "changed", relaying),), Kept(), lambda: None, NOW)
+
+    assert "mx1 brings back /etc/postfix/main.cf: networks that were trusted then could relay again" in problem
+    assert list(dangers("", (FileChange(MAIN, "changed", size),), Kept(), lambda: None, NOW)) == []
 
 
 def test_a_policy_of_before_under_the_id_of_today_is_a_danger():

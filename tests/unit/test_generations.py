@@ -51,7 +51,7 @@ def wanted(host, number=5, **texts):
         path.chmod(0o600 if name.startswith("secret") else 0o644)
         files.append({"path": str(path), "secret": name.startswith("secret"), "replace_link": False})
     about = {"packages": [], "directories": [], "checks": [], "activations": [], "known": [], "all_checks": []}
-    return {"generations": number, "files": files, **about}
+    return {"generations": number, "restores": 0, "files": files, **about}
 
 
 def texts_of(number):
@@ -282,10 +282,17 @@ def test_the_keys_a_state_signs_with_are_read_from_its_tables(tmp_path):
     assert {(it.domain, it.selector, it.algorithm) for it in found} >= {("example.com", "pw20261122", "rsa")}
 
 
-def test_a_state_that_is_put_back_is_not_kept_anew(tmp_path):
-    made = replace(bundle(context(tmp_path)), generations=0)
+def test_a_state_that_is_put_back_is_not_kept_anew_and_what_it_replaces_is(host, tmp_path):
+    made = generations.restored("mx1", kept(bundle(context(tmp_path))), "13")
+    keeping.keep("", wanted(host, a="1"))
+    (host / "etc/a").write_text("by hand")
+    asked = json.loads(json.dumps(generations.keep_request(made)))
 
-    assert generations.keep_request(made) is None
+    assert keeping.keep("", asked) == (3, 3)
+    assert [(keeping.record(it)["found"], texts_of(it)) for it in keeping.numbers()] == [
+        (False, {"a": "1"}),
+        (True, {"a": "by hand"}),
+    ]
 
 
 def generation(number, before=None, **changes):
@@ -301,7 +308,10 @@ def generation(number, before=None, **changes):
     [
         ([generation(1), generation(2, 1, present=True)], None, 1),
         ([generation(1), generation(2, 1), generation(3, 1, present=True)], None, 1),  # made after a rollback to 1
-        ([generation(2), generation(3, 1, present=True)], None, 2),  # the one before is no longer kept
+        ([generation(1), generation(2, present=True, found=True)], None, 1),
+        ([generation(4, 3), generation(5, 4), generation(6, 5, begun=True)], None, 5),  # taking back what has begun
+        ([generation(4, 3, present=True), generation(5, 4, begun=True)], None, 4),  # begun, and nothing replaced yet
+        ([generation(3, 3, begun=True), generation(4, 3)], None, 3),  # a rollback that was cut off goes on
         ([generation(1), generation(2, 1)], None, 2),  # edited by hand since
         ([generation(1, present=True), generation(2, 1)], 2, 2),
     ],
@@ -315,6 +325,12 @@ def test_without_a_number_the_way_is_to_the_state_before(states, to, expected):
     [
         ([], None, "no generation before that of now"),
         ([generation(1, present=True)], None, "no way back"),
+        ([generation(1, begun=True)], None, "no way back"),  # the first apply ever was cut off
+        (
+            [generation(5), generation(6, 1, present=True)],
+            None,
+            "no longer generation 1, .* choose one of 5, 6 with --to",
+        ),
         ([generation(1, present=True)], 7, "no generation 7; it has 1"),
     ],
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from support import context, host_data, mail_fleet, problems, project
 
+from postwright.apply import Landed, _note
 from postwright.draining import Queue
 from postwright.errors import UsageError
 from postwright.hosts.plan import HostPlan
@@ -35,9 +36,17 @@ def test_one_host_comes_first_then_batches_of_those_that_change_then_the_others(
 
 
 def test_whoever_is_stopped_reads_which_hosts_have_which_state():
-    assert standing(["a"], ["b"], ["c", "d"]) == (
+    assert standing(["a"], ["b"], [], ["c", "d"]) == (
         "hosts with the new state, proven: a; begun and not proven: b; still with the old state: c, d"
     )
+
+
+def test_a_host_that_could_not_even_be_reached_is_not_told_as_begun():
+    landed = Landed(done=["a"], waves=(("a",), ("b", "c"), ("d",)))
+    for host in "ab":
+        _note(landed, {"event": "step", "host": host, "step": "mail host | install packages"}, lambda *_: None)
+
+    assert landed.standing().endswith("begun and not proven: b; tried, unchanged: c; still with the old state: d")
 
 
 def test_a_host_that_is_not_in_the_inventory_is_refused():

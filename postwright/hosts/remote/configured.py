@@ -17,7 +17,7 @@ from pathlib import Path
 from postwright.hosts.remote.common import ETC, STATE, run, text_of
 
 INSTALLED = STATE / "installed"  # packages that were not there before we installed them
-CLAIMED = STATE / "claimed"  # files that we began to put in place, should the run be cut off before they are listed
+CLAIMED = STATE / "claimed"  # files that a run has begun to put in place, until they are on the list
 CONFIGURATIONS = Path("/etc")
 # Package → its first file, and what else of it decides whether it is configured.
 MAIN = {
@@ -92,12 +92,26 @@ def ours() -> set[str]:
     return {line for it in lists for line in text_of(it).splitlines()}
 
 
+def listed() -> list[str]:
+    """The files of ours: those on the list, and those that a run that was cut off had begun to put in place."""
+    return list(dict.fromkeys(line for it in (ETC / "files", CLAIMED) for line in text_of(it).splitlines()))
+
+
 def note(path: Path, lines: Iterable[str]) -> None:
     """Add lines to a list of ours, whole or not at all."""
+    rewrite(path, {*text_of(path).splitlines(), *lines})
+
+
+def strike(path: Path, lines: Iterable[str]) -> None:
+    """Take lines off a list of ours, whole or not at all."""
+    rewrite(path, {*text_of(path).splitlines()} - {*lines})
+
+
+def rewrite(path: Path, lines: set[str]) -> None:
+    """Replace a list of ours by rename."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    text = "".join(f"{line}\n" for line in sorted({*text_of(path).splitlines(), *lines}))
     new = path.with_suffix(".new")
-    new.write_text(text)
+    new.write_text("".join(f"{line}\n" for line in sorted(lines)))
     new.rename(path)
 
 

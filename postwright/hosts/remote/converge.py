@@ -18,7 +18,7 @@ from typing import Any
 
 from postwright.hosts.remote.common import RUN, STATE, answer, exclusive, fail, run
 from postwright.hosts.remote.configured import CLAIMED, note, save
-from postwright.hosts.remote.keeping import GENERATIONS, MANIFEST, PENDING, copy_of, keep, purge
+from postwright.hosts.remote.keeping import MANIFEST, PENDING, begin, copy_of, keep, purge
 
 TEMPORARY = ".postwright-new-"
 
@@ -88,8 +88,21 @@ def remove(path: Path) -> None:
             folder.rmdir()
 
 
+def require_inside(root: str, folder: Path) -> None:
+    """Stop at a folder that a symbolic link leads out of ``root``: what is staged there would be live, and unchecked."""
+    top = os.path.realpath(root or "/")
+    for it in (folder, *folder.parents):
+        if it.is_symlink() and not (it.exists() and Path(os.path.realpath(folder)).is_relative_to(top)):
+            place = f"{it}".removeprefix(root)
+            fail(f"{place} is a symbolic link; remove it, or let it be a folder, and run again; no file was changed")
+
+
 def put(root: str, request: dict[str, Any]) -> None:
     """Everything of the request, below ``root``, but the list of our files."""
+    folders = [item["path"] for item in request["directories"]]
+    paths = (*(item["path"] for item in request["files"]), *request["remove"])
+    for folder in dict.fromkeys((*folders, *(path.rpartition("/")[0] for path in paths))):
+        require_inside(root, Path(f"{root}{folder}"))
     for item in request["directories"]:
         make_directory(root, item)
     for item in request["files"]:
@@ -124,6 +137,25 @@ def validate(stage: str, request: dict[str, Any]) -> None:
         fail("\n".join(failures) + "\nno file was changed; the services run on with their previous configuration")
 
 
+def bring_in(request: dict[str, Any], kept: tuple[int, int | None] | None) -> str:
+    """Replace what is there, noted so that whoever comes after a run that was cut off here knows what it did.
+
+    ``kept``: what ``keep`` said, if this is a state of its own. Returns the folder with what somebody else had configured.
+    """
+    saved = save(request["adopt"]) if request["adopt"] else ""
+    note(CLAIMED, (item["path"] for item in request["files"]))
+    # Before the first rename: what runs until its restart, or is started by others meanwhile, is not what will be there.
+    for service in request["void"]:
+        (RUN / f"{service}.stamp").unlink(missing_ok=True)
+    if kept:
+        begin(*kept)
+    replace_all(request)
+    os.sync()
+    PENDING.unlink(missing_ok=True)
+    CLAIMED.unlink(missing_ok=True)
+    return saved
+
+
 def main(request: dict[str, Any]) -> None:
     """Run the script."""
     lock = exclusive("converge")
@@ -137,19 +169,9 @@ def main(request: dict[str, Any]) -> None:
             fail(f"cannot copy /etc to {stage}; is the disk full?")
         put(stage, request)
         validate(stage, request)
-        if request["keep"]:
-            keep(stage, request["keep"])
+        kept = keep(stage, request["keep"]) if request["keep"] else None
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    saved = save(request["adopt"]) if request["adopt"] else ""
-    note(CLAIMED, (item["path"] for item in request["files"]))
-    # Before the first rename: what runs until its restart, or is started by others meanwhile, is not what will be there.
-    for service in request["void"]:
-        (RUN / f"{service}.stamp").unlink(missing_ok=True)
-    GENERATIONS.mkdir(mode=0o700, exist_ok=True)
-    PENDING.touch()
-    replace_all(request)
-    os.sync()
-    PENDING.unlink()
+    saved = bring_in(request, kept)
     lock.close()
     answer(files=[item["path"] for item in request["files"]], removed=request["remove"], saved=saved)

@@ -8,14 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from postwright.hosts.remote.common import answer, fail, run, text_of
-from postwright.hosts.remote.keeping import copy_of, lost, managed, numbers, present, record
+from postwright.hosts.remote.keeping import begun, copy_of, lost, managed, numbers, present, record
 
 
-def summary(number: int, now: int | None) -> dict[str, Any]:
-    """A line of the list."""
+def summary(number: int, now: int | None, cut_off: tuple[int, int | None] | None) -> dict[str, Any]:
+    """A line of the list. ``cut_off``: what was being put in place when a run ended early, and what to go back to."""
     noted = record(number)
     kept = {name: noted[name] for name in ("number", "time", "before", "found", "changed")}
-    return {**kept, "present": number == now, "lost": lost(number, noted["files"])}
+    if half := cut_off is not None and cut_off[0] == number:
+        kept["before"] = cut_off[1]
+    return {**kept, "present": number == now, "begun": half, "lost": lost(number, noted["files"])}
 
 
 def public_half(number: int, path: str) -> str:
@@ -39,5 +41,5 @@ def main(request: dict[str, Any]) -> None:
     if (number := request.get("number")) is not None:
         answer(generation=whole(number, request["keys"]))
         return
-    now = present()
-    answer(generations=[summary(number, now) for number in numbers()])
+    now, cut_off = present(), begun()
+    answer(generations=[summary(number, now, cut_off) for number in numbers()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from postwright.hosts.remote.common import GUARD, GUARD_MARK, answer, exclusive, fail, run, text_of
-from postwright.hosts.remote.configured import INSTALLED, note
+from postwright.hosts.remote.configured import INSTALLED, note, strike
 
 APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confold")
 
@@ -16,6 +16,24 @@ def apt(*arguments: str) -> None:
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines()
         fail(f"apt-get {arguments[0]} failed:\n" + "\n".join(lines[-12:]))
+
+
+def unpacked(names: list[str]) -> set[str]:
+    """Those of these packages of which dpkg has put anything on this host."""
+    rows = run("dpkg-query", "-W", "-f", "${Package}\t${db:Status-Abbrev}\n", *names).stdout.splitlines()
+    states = dict(row.split("\t") for row in rows)
+    return {name for name, state in states.items() if state[1:2] not in {"n", "c"}}  # not installed; removed
+
+
+def install(names: list[str]) -> None:
+    """Install packages; they count as ours from before dpkg runs their scripts, and no longer if it never came to that."""
+    # Cut off from here on, what their scripts leave behind is nobody's configuration.
+    note(INSTALLED, names)
+    try:
+        apt("install", "--no-install-recommends", *names)
+    except SystemExit:
+        strike(INSTALLED, {*names} - unpacked(names))
+        raise
 
 
 def main(request: dict[str, Any]) -> None:
@@ -30,9 +48,7 @@ def main(request: dict[str, Any]) -> None:
         run("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confold", "--configure", "-a")
         if request["packages"]:
             apt("update")
-            # Cut off from here on, what their scripts leave behind is nobody's configuration.
-            note(INSTALLED, request["packages"])
-            apt("install", "--no-install-recommends", *request["packages"])
+            install(request["packages"])
     finally:
         GUARD.unlink(missing_ok=True)
     lock.close()

@@ -1,8 +1,9 @@
 """The states a host's files had, each a folder of copies: written whole or not at all, and closed to all but root.
 
 A state is written when it has passed its checks and before the first file is replaced, so the one to go back to is there
-whatever happens then. What an apply finds that no kept state explains (an edit by hand, or what was there before states
-were kept) is kept first. A private key that leaves the host leaves every kept state with it.
+whatever happens then; it is not forgotten for its age. What an apply or a rollback finds that no kept state explains (an
+edit by hand, or what was there before states were kept) is kept first. A private key that leaves the host leaves every kept
+state with it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from postwright.hosts.remote.common import ETC, STATE, digest, name_of, text_of
+from postwright.hosts.remote.configured import listed
 
 GENERATIONS = STATE / "generations"
-PENDING = GENERATIONS / ".pending"  # files are being replaced: what lies there is no state of its own
+PENDING = GENERATIONS / ".pending"  # files are being replaced: what lies there is no state of its own (see ``begin``)
 RECORD = "generation.json"
 MANIFEST = str(ETC / "files")
 MARKS = ("path", "sha256", "mode", "owner", "group")  # what makes a file the same
@@ -29,7 +31,7 @@ MARKS = ("path", "sha256", "mode", "owner", "group")  # what makes a file the sa
 
 def numbers() -> list[int]:
     """The kept states, oldest first."""
-    return sorted(int(it.name) for it in GENERATIONS.glob("[0-9]*") if (it / RECORD).exists())
+    return sorted(int(it.name) for it in GENERATIONS.glob("[0-9]" * 6) if (it / RECORD).exists())
 
 
 def folder_of(number: int) -> Path:
@@ -75,17 +77,39 @@ def live(paths: Iterable[str]) -> set[tuple[Any, ...]]:
 
 
 def present() -> int | None:
-    """The newest state that is on disk now, whatever else of ours lies there; None if none is."""
-    for number in reversed(numbers()):
-        files = record(number)["files"]
-        if marks(files) == live(item["path"] for item in files):
-            return number
-    return None
+    """The state that is on disk now, in the sense of ``closest``; None if none is."""
+    return closest({number: marks(record(number)["files"]) for number in numbers()}, live(managed()))
+
+
+def closest(states: dict[int, set[tuple[Any, ...]]], now: set[tuple[Any, ...]]) -> int | None:
+    """The state that is all there and explains most of what is there, the newest of equals. Pure.
+
+    What else is there may be of another state, for some files leave only when services have let go of them. None if no
+    state is all there, or if anything is as no state has it.
+    """
+    whole = [(len(files), number) for number, files in states.items() if files <= now]
+    unexplained = now.difference(*states.values())
+    return max(whole)[1] if whole and not unexplained else None
 
 
 def managed() -> list[str]:
     """The files of ours, the list of them left out."""
-    return [path for path in text_of(MANIFEST).splitlines() if path != MANIFEST]
+    return [path for path in listed() if path != MANIFEST]
+
+
+def begin(number: int, back: int | None) -> None:
+    """Note which state is being put in place, and the one to go back to should that be cut off."""
+    new = PENDING.with_name(".pending.new")
+    new.write_text(json.dumps([number, back]))
+    new.rename(PENDING)
+
+
+def begun() -> tuple[int, int | None] | None:
+    """What ``begin`` noted in a run that was cut off; None if none was."""
+    if not PENDING.exists():
+        return None
+    number, back = json.loads(text_of(PENDING) or "[0, null]")
+    return number, back
 
 
 def store(root: str, files: list[dict[str, Any]], about: dict[str, Any]) -> int:
@@ -123,19 +147,40 @@ def store_file(root: str, item: dict[str, Any], new: Path, same: Path | None) ->
     os.close(handle)
 
 
-def keep(root: str, wanted: dict[str, Any]) -> None:
-    """Keep what lies below ``root``, which is about to be put in place; before it, what is there and not yet known."""
+def keep(root: str, wanted: dict[str, Any]) -> tuple[int, int | None]:
+    """Keep what lies below ``root``, which is about to be put in place; before it, what is there and not yet known.
+
+    Returns the numbers of the state that is put in place and of the one to go back to should that be cut off. ``restores``:
+    the number of a state that is put back; it is kept already, and whoever runs that again goes on to it.
+    """
     GENERATIONS.mkdir(mode=0o700, parents=True, exist_ok=True)
-    before = present()
-    if before is None and managed() and not PENDING.exists():
-        before = store("", *found_there(wanted))
+    before = prior(wanted)
+    if wanted["restores"]:
+        return wanted["restores"], wanted["restores"]
     files = [{**described_or_fail(root, it["path"]), **it} for it in wanted["files"]]
     last = max(numbers(), default=0)
     if not (last and marks(record(last)["files"]) == marks(files)):
         about = {name: wanted[name] for name in ("packages", "directories", "checks", "activations")}
-        store(root, files, {**about, "before": before, "found": False, "changed": changes(files)})
-    for number in numbers()[: -wanted["generations"]]:
+        last = store(root, files, {**about, "before": before, "found": False, "changed": changes(files)})
+    back = record(last)["before"] if before == last else before
+    for number in surplus(numbers(), wanted["generations"], back):
         forget(number)
+    return last, back
+
+
+def prior(wanted: dict[str, Any]) -> int | None:
+    """The state that is there now, kept first if it is not yet known. What a run that was cut off left is none: the one before."""
+    now, cut_off = present(), begun()
+    if now is None and cut_off:
+        return cut_off[1]
+    if now is None and managed():
+        return store("", *found_there(wanted))
+    return now
+
+
+def surplus(kept: list[int], most: int, back: int | None) -> list[int]:
+    """Which states to forget: the oldest, but never the one to go back to. Pure."""
+    return [number for number in kept if number != back][: max(0, len(kept) - most)]
 
 
 def described_or_fail(root: str, path: str) -> dict[str, Any]:

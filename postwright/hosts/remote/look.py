@@ -31,7 +31,7 @@ from postwright.hosts.remote.common import (
     text_of,
     unit_state,
 )
-from postwright.hosts.remote.configured import foreign
+from postwright.hosts.remote.configured import foreign, listed
 
 LONGEST_SHOWN = 1_000_000  # octets; a longer file is no configuration to read as a diff
 
@@ -67,7 +67,8 @@ def reached() -> list[str]:
         found = re.search(r"(?:^|\0)SSH_CONNECTION=(\S+) \d+ (\S+) ", text_of(f"/proc/{process}/environ"))
         if found:
             return [found[1], found[2]]
-        process = int(text_of(f"/proc/{process}/stat").rpartition(")")[2].split()[1])
+        after_name = text_of(f"/proc/{process}/stat").rpartition(")")[2].split()
+        process = int(after_name[1]) if after_name else 0  # it has just ended, or is hidden from this user (hidepid)
     return []
 
 
@@ -214,7 +215,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         result["packages"] = packages(names)
         result["guarded"] = GUARD_MARK in text_of(GUARD)
     if (paths := request.get("files")) is not None:
-        known = text_of(ETC / "files").split("\n")[:-1]
+        known = listed()
         result["managed"] = [path for path in known if os.path.lexists(path)]
         result["files"] = {
             path: file_state(path, show=show) for path, show in {**dict.fromkeys(known, False), **paths}.items()
