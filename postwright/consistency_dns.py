@@ -90,10 +90,12 @@ def _policy_hosts(fleet: Fleet) -> Iterator[str]:
 
 
 def _takes_no_mail(fleet: Fleet) -> Iterator[str]:
-    """Mail to us and reports, sent where the inventory itself says that nobody takes mail."""
+    """Mail to us, mail led on and reports, sent where the inventory itself says that nobody takes mail."""
     null = {*fleet.parked, *(domain.name for domain in fleet.domains if domain.mx == "null")}
-    wanted = [("mail_fleet.postmaster", fleet.postmaster)]
+    wanted = [("mail_fleet.postmaster", fleet.postmaster), ("mail_fleet.bounces", fleet.bounces or "")]
     for place, domain in domains(fleet):
+        if domain.mx == "hosts":
+            wanted += [(f"{place}.aliases.{local}", target) for local, target in domain.aliases.items()]
         reports = (domain.dmarc.aggregate_reports, domain.dmarc.failure_reports)
         wanted += [(f"{place}.dmarc", address) for listed in reports for address in listed]
         wanted += [(f"{place}.tls_reports", target) for target in domain.tls_reports if "@" in target]
@@ -193,7 +195,7 @@ CHECKS: dict[Callable[[Fleet], Iterator[str]], set[str]] = {
     _mta_sts: {"hosts"},
     _bimi: set(),
     _policy_hosts: set(),
-    _takes_no_mail: {"postmaster"},
+    _takes_no_mail: {"postmaster", "bounces"},
     _zone_ids: {"providers"},
     _cloudflare_zones: {"providers"},
     _names_taken: set(),

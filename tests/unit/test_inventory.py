@@ -261,6 +261,19 @@ def test_two_delegated_domains_do_not_share_a_place(tmp_path):
     assert "domains[2] (other.example).delegated.to: _domainkey.customer.mail.example.net is needed by" in found[0]
 
 
+@pytest.mark.parametrize("nobody", ["news.example.com", "idle.example.com"])
+@pytest.mark.parametrize("place", ["bounces", "postmaster", "aliases"])
+def test_mail_is_not_led_to_a_domain_that_takes_none(tmp_path, place, nobody):
+    address = f"bob@{nobody}"
+    aliases = {"aliases": {"sales": address}} if place == "aliases" else {}
+    domains = [{"name": "example.com", **aliases}, {"name": "news.example.com", "mx": "null"}]
+    said = {} if aliases else {place: address}
+    (problem,) = fleet_problems(tmp_path, domains=domains, parked=["idle.example.com"], **said)
+
+    assert problem.endswith(f"{address} is at a domain that takes no mail; name an address that does")
+    assert place in problem.partition(": ")[0]
+
+
 def test_a_parked_domain_is_no_return_path(tmp_path):
     held = CUSTOMER | {"name": "shop.example.net"}
     for name in ("bounce.shop.example.net", "bounce.customer.mail.example.net"):
