@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postwright.cli import output
-from postwright.cli.options import Options, consent, rolling
+from postwright.cli.options import Options, consent, require_drain, rolling
 from postwright.cli.project import project as read
 from postwright.errors import UsageError
 
@@ -75,6 +75,7 @@ def apply(
     from postwright import material  # noqa: PLC0415 - heavy
     from postwright.terms import Terms  # noqa: PLC0415
 
+    require_drain(ctx)
     project = read(options)
     material.require_valid(project)
     saved = _saved(file, adopt or consolidate)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from postwright.dns.kinds import delegation, dmarc, exchangers, mta_sts
 from postwright.model import Cloudflare, Domain, Fleet
+from postwright.policy_hosts import policy_name
 
 _LEAST_TTL = 30  # seconds; what Cloudflare's Enterprise plans take, others 60
 
@@ -82,7 +83,7 @@ def _mta_sts(fleet: Fleet) -> Iterator[str]:
 
 def _policy_hosts(fleet: Fleet) -> Iterator[str]:
     for place, domain in domains(fleet):
-        if domain.mta_sts and domain.mta_sts.policy_host == mta_sts.policy_name(domain):
+        if domain.mta_sts and domain.mta_sts.policy_host == policy_name(domain):
             yield (
                 f"{place}.mta_sts.policy_host: {domain.mta_sts.policy_host} would be a CNAME to itself; name the web server it "
                 "leads to, or leave policy_host out"
@@ -160,7 +161,7 @@ def _claims(fleet: Fleet) -> Iterator[_Claim]:
             yield _Claim(domain.spf_include, "included", f"{place}.spf_include")
         yield from _delegated_claims(fleet, place, domain)
         if domain.mta_sts and domain.mta_sts.policy_host:
-            yield _Claim(mta_sts.policy_name(domain), f"policy of {domain.name}", f"{place}.mta_sts.policy_host")
+            yield _Claim(policy_name(domain), f"policy of {domain.name}", f"{place}.mta_sts.policy_host")
     for position, name in enumerate(fleet.parked):
         yield _Claim(name, "parked", f"mail_fleet.parked[{position}]")
         yield _Claim(dmarc.name(name), "parked", f"mail_fleet.parked[{position}]")

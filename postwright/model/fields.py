@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -29,6 +29,14 @@ Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}[KMG]$", examples=["1G"])]
 Port = Annotated[int, Field(ge=1, le=65535)]
 NotEmpty = AfterValidator(values.not_empty)  # min_length would complain as well of a list whose only item is wrong
 Argument = Annotated[str, Field(pattern=r"^[^\s-]\S*$")]  # safe as an argument of ssh
+
+
+def _switch(value: Any) -> Any:
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+# Of a part that can be switched off: ``True`` is the part with its defaults, ``False`` is none of it.
+Switch = BeforeValidator(_switch)
 
 
 class Strict(BaseModel):

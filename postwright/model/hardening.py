@@ -5,11 +5,11 @@ On by default is what can neither lock out nor stop mail; ``False`` switches a p
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from postwright.model.fields import Strict
+from postwright.model.fields import Strict, Switch
 
 KernelKey = Annotated[
     str, Field(pattern=r"^(net|kernel|fs|vm|dev)(\.[a-z0-9_*-]+)+$", examples=["kernel.dmesg_restrict"])
@@ -47,18 +47,13 @@ class Journal(Strict):
     max_size: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[MGT]$", examples=["1G"])] = "1G"
 
 
-def _switch(value: Any) -> Any:
-    """``True`` is the part with its defaults, ``False`` is none of it."""
-    return {True: {}, False: None}[value] if isinstance(value, bool) else value
-
-
 class Hardening(Strict):
     """How hosts are locked down, part by part. ``audit`` and ``apparmor`` need a kernel of the host's own."""
 
-    ssh: Annotated[SshHardening | None, BeforeValidator(_switch)] = SshHardening()
-    upgrades: Annotated[Upgrades | None, BeforeValidator(_switch)] = Upgrades()
-    sysctl: Annotated[Sysctl | None, BeforeValidator(_switch)] = Sysctl()
-    journal: Annotated[Journal | None, BeforeValidator(_switch)] = Journal()
+    ssh: Annotated[SshHardening | None, Switch] = SshHardening()
+    upgrades: Annotated[Upgrades | None, Switch] = Upgrades()
+    sysctl: Annotated[Sysctl | None, Switch] = Sysctl()
+    journal: Annotated[Journal | None, Switch] = Journal()
     sandbox: bool = True
     audit: bool = True
     apparmor: bool = True

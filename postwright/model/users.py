@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from postwright import values
+from postwright import values, values_tls
 from postwright.model.fields import IPNetwork, LocalPath, LoginName, NotEmpty, Sender, Strict
 
-_FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){31}")
+
+def _upper(value: str) -> str:
+    return value.upper()
 
 
-def fingerprint(value: str) -> str:
-    """The SHA-256 digest of a certificate as ``openssl x509 -fingerprint -sha256`` and Postfix write it."""
-    text = value.strip().upper()
-    if not _FINGERPRINT.fullmatch(text):
-        raise ValueError("is not a SHA-256 fingerprint, 32 pairs of hexadecimal digits with : between them")
-    return text
-
-
-Fingerprint = Annotated[str, AfterValidator(fingerprint)]
+# The SHA-256 digest of a certificate, as Postfix looks it up.
+Fingerprint = Annotated[str, AfterValidator(values_tls.fingerprint), AfterValidator(_upper)]
 Limit = Annotated[int, Field(ge=1, le=1_000_000_000)] | Literal["unlimited"]
 State = Literal["active", "suspended"]
 
