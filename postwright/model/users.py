@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator
 
 from postwright import values, values_tls
 from postwright.model.fields import IPNetwork, LocalPath, LoginName, NotEmpty, Sender, Strict
+
+_MOST = 1_000_000_000
 
 
 def _upper(value: str) -> str:
@@ -16,7 +18,16 @@ def _upper(value: str) -> str:
 
 # The SHA-256 digest of a certificate, as Postfix looks it up.
 Fingerprint = Annotated[str, AfterValidator(values_tls.fingerprint), AfterValidator(_upper)]
-Limit = Annotated[int, Field(ge=1, le=1_000_000_000)] | Literal["unlimited"]
+
+
+def _limit(value: object) -> object:
+    number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST
+    if not number and value != "unlimited":
+        raise ValueError(f'is not a number from 1 to {_MOST}, nor "unlimited"')
+    return value
+
+
+Limit = Annotated[int | Literal["unlimited"], BeforeValidator(_limit)]
 State = Literal["active", "suspended"]
 
 

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, TypeAdapter, ValidationError
 
 from postwright.errors import KeyringError, UsageError
 from postwright.files import write_atomically
 from postwright.model import Login, Strict
+from postwright.shapes import shape
 from postwright.users import sealing
 from postwright.wording import described
 
@@ -63,7 +64,7 @@ class User(Login):
 
 class _Document(Strict):
     format: Literal[1]
-    salt: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{22}==$")]
+    salt: Annotated[str, shape(r"[A-Za-z0-9+/]{22}==", "16 octets in base64; bring back the file as it was written")]
     users: tuple[User, ...] = ()
 
 

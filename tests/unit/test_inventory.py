@@ -429,6 +429,30 @@ def test_the_error_names_the_file_counts_and_ends_with_wrong_usage(tmp_path):
     assert all(line.startswith("  - mail_fleet.") for line in rest)
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"user_limits": {"messages_per_hour": "many"}}, "mail_fleet.user_limits.messages_per_hour: is not a number from 1 to"),
+        ({"user_limits": {"messages_per_hour": True}}, "mail_fleet.user_limits.messages_per_hour: is not a number from 1 to"),
+        ({"fail2ban": {"ban": "soon"}}, "mail_fleet.fail2ban.ban: is not a time such as 30m, 2h or 5d"),
+        ({"hardening": {"upgrades": {"reboot_at": "dawn"}}}, "mail_fleet.hardening.upgrades.reboot_at: is not a time of the day"),
+        ({"management": {"network": "10.9.0.0/24", "operators": {"Al": {}}}}, "mail_fleet.management.operators.Al: 'Al' is not a name"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_in_the_operators_words(tmp_path, changes, expected):
+    found = fleet_problems(tmp_path, **changes)
+
+    assert expected in "".join(it[: len(expected)] for it in found)
+    assert not any(word in "\n".join(found) for word in ("[key]", "constrained-", "pattern", "literal["))
+
+
+def test_a_part_that_is_there_by_default_can_be_said_to_be_there_or_not(tmp_path):
+    said = {on: project(tmp_path, host_data(fleet=mail_fleet(fail2ban=on))).fleet.fail2ban for on in (True, False)}
+
+    assert said == {True: project(tmp_path).fleet.fail2ban, False: None}
+    assert said[True] is not None
+
+
 def test_judging_an_inventory_changes_nothing(tmp_path):
     write_files(tmp_path)
     before = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
