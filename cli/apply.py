@@ -60,10 +60,11 @@ def apply(
 ) -> None:
     """Bring keys, DNS and hosts to what the inventory says.
 
-    In the order that keeps mail flowing: new DNS first; hosts when every name server shows it; a signed message proven; old DNS last. Then all checks. Run
-    it again at any time: it changes nothing, or exactly what is due. If it is cut short, run it again.
+    In the order that keeps mail flowing: new DNS first; hosts when every name server shows it; a signed message proven; old DNS
+    last. Then all checks. Run it again at any time: it changes nothing, or exactly what is due. If it is cut short, run it again.
 
-    Of several hosts one comes first; when a signed message has proven it, the others follow in batches. A failure stops it, and says which hosts have the new state.
+    Of several hosts one comes first; when a signed message has proven it, the others follow in batches. A
+    failure stops it, and says which hosts have the new state.
 
     \b
     Examples:

@@ -1,9 +1,9 @@
 """Turns what a pyinfra inventory says into a Fleet, or into the list of everything that is wrong with it.
 
 Pure but for a look whether files are there, and for the user store, whose users are logins like any other: the
-inventory file itself is executed by pyinfra (``hosts.runner``). Two keys are ours: ``mail_host`` on a host and ``mail_fleet`` on a group all mail hosts are in. Other keys are
-pyinfra's or the operator's own and are left alone. Whatever is written there, the answer is a Project or an
-InventoryError.
+inventory file itself is executed by pyinfra (``hosts.runner``). Two keys are ours: ``mail_host`` on a host and
+``mail_fleet`` on a group all mail hosts are in. Other keys are pyinfra's or the operator's own and are left alone.
+Whatever is written there, the answer is a Project or an InventoryError.
 """
 
 from __future__ import annotations
