@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postwright.cli import output
-from postwright.cli.options import Options, consent, rolling
+from postwright.cli.options import Options, consent, require_drain, rolling
 from postwright.cli.project import project as read
 from postwright.errors import UsageError
 
@@ -60,10 +60,11 @@ def apply(
 ) -> None:
     """Bring keys, DNS and hosts to what the inventory says.
 
-    In the order that keeps mail flowing: new DNS first; hosts when every name server shows it; a signed message proven; old DNS last. Then all checks. Run
-    it again at any time: it changes nothing, or exactly what is due. If it is cut short, run it again.
+    In the order that keeps mail flowing: new DNS first; hosts when every name server shows it; a signed message proven; old DNS
+    last. Then all checks. Run it again at any time: it changes nothing, or exactly what is due. If it is cut short, run it again.
 
-    Of several hosts one comes first; when a signed message has proven it, the others follow in batches. A failure stops it, and says which hosts have the new state.
+    Of several hosts one comes first; when a signed message has proven it, the others follow in batches. A
+    failure stops it, and says which hosts have the new state.
 
     \b
     Examples:
@@ -75,6 +76,7 @@ def apply(
     from postwright import material  # noqa: PLC0415 - heavy
     from postwright.terms import Terms  # noqa: PLC0415
 
+    require_drain(ctx)
     project = read(options)
     material.require_valid(project)
     saved = _saved(file, adopt or consolidate)

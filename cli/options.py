@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
+
+from postwright.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,20 @@ def rolling(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _seconds(_ctx: click.Context, _param: click.Parameter, text: str) -> float:
+def duration(text: str) -> timedelta:
+    """A time as an option has it: a number that is not 0, and s, m, h, d or w. BadParameter if it is none."""
     from postwright import values  # noqa: PLC0415 - loaded when needed, so that --help is quick
 
-    if not re.fullmatch(r"[0-9]{1,5}[smhdw]", text):
-        raise click.BadParameter(f"{text!r} is no time; write 30s, 10m or 2h")
-    return values.duration(text).total_seconds()
+    if not re.fullmatch(r"[1-9][0-9]{0,4}[smhdw]", text):
+        raise click.BadParameter(f"{text!r:.40} is not a time such as 30m, 2h or 3d")
+    return values.duration(text)
+
+
+def _seconds(_ctx: click.Context, _param: click.Parameter, text: str) -> float:
+    return duration(text).total_seconds()
+
+
+def require_drain(ctx: click.Context) -> None:
+    """UsageError for a time to wait where there is nothing to wait for."""
+    if ctx.get_parameter_source("drain_wait") is ParameterSource.COMMANDLINE and not ctx.params["drain"]:
+        raise UsageError("--drain-wait is of use with --drain only; name the host to drain, or leave it out")

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from postwright.inventory import Project
 
 
-def project(options: Options) -> Project:
-    """The project of -i, or of the only inventory in ``inventories/``."""
+def project(options: Options, *, stored: bool = True) -> Project:
+    """The project of -i, or of the only inventory in ``inventories/``; ``stored`` as ``inventory.project_of`` has it."""
     from postwright.hosts import runner  # noqa: PLC0415 - loaded when needed, so that --help is quick
 
-    return runner.read_project(options.inventory or _only_inventory())
+    path = options.inventory or _only_inventory()
+    return runner.read_project(path) if stored else runner.read_project(path, stored=False)
 
 
 def _only_inventory() -> Path:

@@ -49,6 +49,10 @@ def rollback(
     from postwright import apply  # noqa: PLC0415 - heavy
     from postwright import rollback as service  # noqa: PLC0415
 
+    if only_list and (number or yes or force):
+        raise UsageError(
+            "--list changes nothing, so --to, --yes and --force say nothing; leave them out, or leave out --list"
+        )
     project = read(options)
     hosts = _hosts(project, names, only_list=only_list)
     if only_list:

@@ -5,22 +5,22 @@ Pure. Every check yields ``key path: what is wrong; what to do`` and never stops
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
+from postwright.files import NAME
 from postwright.model import Fleet, Rfc2136
 from postwright.model.tls import LETS_ENCRYPT, LETS_ENCRYPT_STAGING
 from postwright.policy_hosts import policy_name, servers
 
 _PLACE = "mail_fleet.acme"
-_FILE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 def _odd_names(fleet: Fleet) -> Iterator[str]:
-    """A host's name becomes that of the file its key is kept in."""
+    """A host's name becomes that of the files its keys are kept in."""
     for host in fleet.hosts:
-        if host.tls_files is None and not _FILE_NAME.fullmatch(host.name):
-            yield f'host {host.name}: with "tls": "acme" its name must be letters, digits, dots and hyphens; rename it'
+        reasons = ['"tls": "acme"'] * (host.tls_files is None) + ['"management"'] * (host.management is not None)
+        if reasons and not NAME.fullmatch(host.name):
+            yield f"host {host.name}: with {' and '.join(reasons)} its name must be letters, digits, dots and hyphens; rename it"
 
 
 def _nobody_to_ask(fleet: Fleet) -> Iterator[str]:

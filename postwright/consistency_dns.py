@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from postwright.dns.kinds import delegation, dmarc, exchangers, mta_sts
 from postwright.model import Cloudflare, Domain, Fleet
+from postwright.policy_hosts import policy_name
 
 _LEAST_TTL = 30  # seconds; what Cloudflare's Enterprise plans take, others 60
 
@@ -82,7 +83,7 @@ def _mta_sts(fleet: Fleet) -> Iterator[str]:
 
 def _policy_hosts(fleet: Fleet) -> Iterator[str]:
     for place, domain in domains(fleet):
-        if domain.mta_sts and domain.mta_sts.policy_host == mta_sts.policy_name(domain):
+        if domain.mta_sts and domain.mta_sts.policy_host == policy_name(domain):
             yield (
                 f"{place}.mta_sts.policy_host: {domain.mta_sts.policy_host} would be a CNAME to itself; name the web server it "
                 "leads to, or leave policy_host out"
@@ -90,10 +91,12 @@ def _policy_hosts(fleet: Fleet) -> Iterator[str]:
 
 
 def _takes_no_mail(fleet: Fleet) -> Iterator[str]:
-    """Mail to us and reports, sent where the inventory itself says that nobody takes mail."""
+    """Mail to us, mail led on and reports, sent where the inventory itself says that nobody takes mail."""
     null = {*fleet.parked, *(domain.name for domain in fleet.domains if domain.mx == "null")}
-    wanted = [("mail_fleet.postmaster", fleet.postmaster)]
+    wanted = [("mail_fleet.postmaster", fleet.postmaster), ("mail_fleet.bounces", fleet.bounces or "")]
     for place, domain in domains(fleet):
+        if domain.mx == "hosts":
+            wanted += [(f"{place}.aliases.{local}", target) for local, target in domain.aliases.items()]
         reports = (domain.dmarc.aggregate_reports, domain.dmarc.failure_reports)
         wanted += [(f"{place}.dmarc", address) for listed in reports for address in listed]
         wanted += [(f"{place}.tls_reports", target) for target in domain.tls_reports if "@" in target]
@@ -158,7 +161,7 @@ def _claims(fleet: Fleet) -> Iterator[_Claim]:
             yield _Claim(domain.spf_include, "included", f"{place}.spf_include")
         yield from _delegated_claims(fleet, place, domain)
         if domain.mta_sts and domain.mta_sts.policy_host:
-            yield _Claim(mta_sts.policy_name(domain), f"policy of {domain.name}", f"{place}.mta_sts.policy_host")
+            yield _Claim(policy_name(domain), f"policy of {domain.name}", f"{place}.mta_sts.policy_host")
     for position, name in enumerate(fleet.parked):
         yield _Claim(name, "parked", f"mail_fleet.parked[{position}]")
         yield _Claim(dmarc.name(name), "parked", f"mail_fleet.parked[{position}]")
@@ -193,7 +196,7 @@ CHECKS: dict[Callable[[Fleet], Iterator[str]], set[str]] = {
     _mta_sts: {"hosts"},
     _bimi: set(),
     _policy_hosts: set(),
-    _takes_no_mail: {"postmaster"},
+    _takes_no_mail: {"postmaster", "bounces"},
     _zone_ids: {"providers"},
     _cloudflare_zones: {"providers"},
     _names_taken: set(),

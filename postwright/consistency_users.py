@@ -30,9 +30,14 @@ def _foreign_senders(fleet: Fleet) -> Iterator[str]:
     for login in fleet.logins:
         for sender in login.senders:
             if sender.partition("@")[2] not in ours:
+                way = (
+                    ""
+                    if login.password_hash
+                    else f": `postwright users set {login.login}` or `users remove {login.login}`"
+                )
                 yield (
                     f"{place_of(fleet, login)}.senders: {sender} is of no domain in mail_fleet.domains; its mail "
-                    "would go unsigned; add the domain, or take the sender away"
+                    f"would go unsigned; add the domain, or take the sender away{way}"
                 )
 
 

@@ -16,6 +16,7 @@ from postwright.keys.keyring import public_keys
 from postwright.keys.management import public_key
 from postwright.model import Domain, Host, Stream, Warmup
 from postwright.model.streams import DEFAULT
+from postwright.policy_hosts import policy_name
 from postwright.rotation.living import holdings, living
 from postwright.rotation.outlook import foreseen
 from postwright.services.bundle import bundle
@@ -149,7 +150,7 @@ def policies(project: Project) -> Described:
     """The MTA-STS policy files, domain by domain: where each is fetched from, and its content, ended by CRLF."""
     value = {
         domain.name: {
-            "url": f"https://{mta_sts.policy_name(domain)}{mta_sts.POLICY_PATH}",
+            "url": f"https://{policy_name(domain)}{mta_sts.POLICY_PATH}",
             "text": mta_sts.policy_text(project.fleet, domain),
         }
         for domain in project.fleet.domains

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 from postwright.errors import UsageError
+
+# What can be the name of one file, without its suffix, and leads nowhere else.
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 def located(base: Path, path: Path) -> Path:

@@ -1,9 +1,9 @@
 """Turns what a pyinfra inventory says into a Fleet, or into the list of everything that is wrong with it.
 
-Pure but for a look whether files are there, and for the user store, whose users are logins like any other: the inventory file itself is executed by pyinfra (``hosts.runner``).
-Two keys are ours: ``mail_host`` on a host and ``mail_fleet`` on a group all mail hosts are in. Other keys are
-pyinfra's or the operator's own and are left alone. Whatever is written there, the answer is a Project or an
-InventoryError.
+Pure but for a look whether files are there, and for the user store, whose users are logins like any other: the
+inventory file itself is executed by pyinfra (``hosts.runner``). Two keys are ours: ``mail_host`` on a host and
+``mail_fleet`` on a group all mail hosts are in. Other keys are pyinfra's or the operator's own and are left alone.
+Whatever is written there, the answer is a Project or an InventoryError.
 """
 
 from __future__ import annotations
@@ -85,17 +85,24 @@ class _Found:
         self.incomplete.add(part)
 
 
-def project_of(hosts: Iterable[HostData], inventory: Path, clashes: Iterable[str] = ()) -> Project:
+def project_of(
+    hosts: Iterable[HostData], inventory: Path, clashes: Iterable[str] = (), *, stored: bool = True
+) -> Project:
     """The project an inventory describes; InventoryError lists all that is wrong with it.
 
-    ``clashes`` are what ``groups.problems`` found in the file before pyinfra merged its groups.
+    ``clashes`` are what ``groups.problems`` found in the file before pyinfra merged its groups. Without ``stored`` users of
+    the store are not among the logins, for commands that could mend what is wrong with them.
     """
     found = _Found(list(clashes))
     mail_hosts = [host for host in hosts if "mail_host" in host.data]
     if not mail_hosts:
         found.add("hosts", f"no host has mail_host data; give each mail host its addresses there, {_SEE}")
     valid_hosts = tuple(host for data in mail_hosts if (host := _host(data, found)))
-    fleet = _with_users(_fleet(_shared_data(mail_hosts, found), valid_hosts, found), inventory.parent, found)
+    fleet = _fleet(_shared_data(mail_hosts, found), valid_hosts, found)
+    if stored:
+        fleet = _with_users(fleet, inventory.parent, found)
+    elif fleet.users:
+        found.add("logins")
     found.problems += consistency.problems(fleet, found.incomplete)
     found.problems += _missing_files(fleet, inventory.parent)
     if found.problems:

@@ -182,13 +182,13 @@ def _hash(project: Project, path: Path) -> str:
     return content(project.path(path)).decode(errors="replace").strip()
 
 
-def store_of(project: Project) -> Store:
-    """The project's user store; UsageError if the inventory names none."""
+def store_of(project: Project, *, new: bool = False) -> Store:
+    """The project's user store; UsageError if the inventory names none, or it is not there, unless it may be ``new``."""
     if project.fleet.users is None:
         raise UsageError(
             f'{project.inventory}: mail_fleet.users is not there; name the file users are kept in: "users": "../users.json"'
         )
-    return read_store(project.path(project.fleet.users))
+    return read_store(project.path(project.fleet.users), new=new)
 
 
 def stored_hashes(project: Project, passphrase: str) -> dict[str, list[str]]:

@@ -1,7 +1,8 @@
 """Puts hosts back to states of their files that they keep, services included, and proves that they sign.
 
 Promise: nothing is put back that would make mail fail: a state that signs with a key the world cannot see, or that lets
-held mail go at once, is unsafe; so is one that brings back what was taken away since. Keys, DNS and the inventory are not touched, and no package is downgraded.
+held mail go at once, is unsafe; so is one that brings back what was taken away since. Keys, DNS and the
+inventory are not touched, and no package is downgraded.
 """
 
 from __future__ import annotations

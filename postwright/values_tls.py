@@ -25,7 +25,7 @@ def fingerprint(value: str) -> str:
     found = value.strip().lower()
     if not _FINGERPRINT.fullmatch(found):
         raise ValueError(
-            f"{value!r:.80} is not a SHA-256 fingerprint of 32 octets in hexadecimal; see `posttls-finger -l fingerprint`"
+            f"{value!r:.80} is not a SHA-256 fingerprint of 32 octets in hexadecimal; see `openssl x509 -noout -fingerprint -sha256`"
         )
     digits = found.replace(":", "")
     return ":".join(digits[start : start + 2] for start in range(0, len(digits), 2))

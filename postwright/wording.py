@@ -15,13 +15,15 @@ from postwright.model.zones import KINDS
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.@*-]{1,80}")
 _LONGEST = 300
+_OF_A_KEY = "[key]"  # what pydantic puts behind a key of a mapping that is wrong itself
 _SECRET_KEYS = {"passphrase", "secret", "secret_options", "token", "password", *SecretSource.model_fields}
 _CONTAINERS = {"model_type", "model_attributes_type", "dict_type", "tuple_type", "list_type", "frozen_set_type"}
 
 
 def described(place: str, detail: Mapping[str, Any], keys: Mapping[Any, str]) -> str:
     """``key path: what is wrong; what to do`` for one error of a ValidationError; ``keys`` rename its first step."""
-    steps = [keys.get(step, step) if position == 0 else step for position, step in enumerate(detail["loc"])]
+    said = [step for step in detail["loc"] if step != _OF_A_KEY]
+    steps = [keys.get(step, step) if position == 0 else step for position, step in enumerate(said)]
     # Behind a provider's name, and behind "tls", pydantic puts which kind it took it for.
     choices = KINDS if place == "mail_fleet.providers" else tls.KINDS if steps[:1] == ["tls"] else ()
     kinds = 1 if steps[1:2] and steps[1] in choices else 0

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from postwright.cli.options import Options
+from postwright.cli.options import Options, duration
 from postwright.cli.project import project as read
 from postwright.cli.users import shared
 
-_DURATION = re.compile(r"0|[1-9][0-9]{0,4}[smhdw]")
-
 
 def _grace(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
-    from postwright.values import duration  # noqa: PLC0415 - loaded when needed, so that --help is quick
-
-    if not _DURATION.fullmatch(value):
-        raise click.BadParameter(f"{value!r:.40} is not a time such as 12h or 7d, or 0")
     return timedelta() if value == "0" else duration(value)
 
 
@@ -43,27 +36,25 @@ def add(
       postwright users add crm --sender @shop.example --password-file crm.password
     """
     from postwright import apply, clock, material  # noqa: PLC0415 - heavy
-    from postwright.errors import UsageError  # noqa: PLC0415
     from postwright.users import change, passwords, store  # noqa: PLC0415
 
-    project = read(options)
-    if no_password and not said["certificates"]:
-        raise UsageError(
-            f"user {login}: without a password it needs a certificate; name one: --certificate FINGERPRINT"
-        )
+    project = read(options, stored=False)
+    shared.require_passwordless(login, said["certificates"], asked=no_password, named=password_stdin or password_file)
     with apply.exclusively(project):
-        users = change.added(material.store_of(project), project, login, said)
-        change.require_valid(project, users)
+        before = material.store_of(project, new=True)
+        users = change.added(before, project, login, said)
+        change.require_valid(project, before, users)
+        text = f"{login} added" if before.path.exists() else f"{login} added; the store is new: {before.path}"
         if no_password:
             store.write(users)
-            shared.told(f"{login} added", None, login, as_json=options.json)
+            shared.told(text, None, login, as_json=options.json)
             return
         given = shared.hand(password_stdin=password_stdin, password_file=password_file, as_json=options.json)
-        phrase, text = material.passphrase_of(project), passwords.hashed(given.password)
-        users = change.with_password(users, login, text, phrase, clock.now(), timedelta())
+        phrase, sealed = material.passphrase_of(project), passwords.hashed(given.password)
+        users = change.with_password(users, login, sealed, phrase, clock.now(), timedelta())
         with given.written():
             store.write(users)
-    shared.told(f"{login} added", given, login, as_json=options.json)
+    shared.told(text, given, login, as_json=options.json)
 
 
 @click.command()
@@ -84,7 +75,7 @@ def rotate(options: Options, login: str, grace: timedelta, password_file: Path |
     from postwright import apply, clock, material  # noqa: PLC0415 - heavy
     from postwright.users import change, passwords, store  # noqa: PLC0415
 
-    project = read(options)
+    project = read(options, stored=False)
     with apply.exclusively(project):
         users = material.store_of(project)
         change.user_of(users, login)

@@ -10,6 +10,7 @@ from postwright.cli import output
 from postwright.cli.options import Options
 from postwright.cli.project import project as read
 from postwright.cli.users import shared
+from postwright.errors import UsageError
 
 if TYPE_CHECKING:
     from postwright.model import Login
@@ -28,9 +29,10 @@ def list_users(options: Options) -> None:
     """
     from postwright import material  # noqa: PLC0415 - heavy
 
-    project = read(options)
+    project = read(options, stored=False)
     notes = material.password_notes(project)
-    rows = [_row(login, notes) for login in project.fleet.logins]
+    users = material.store_of(project).users.values() if project.fleet.users else ()
+    rows = [_row(login, notes) for login in (*project.fleet.logins, *users)]
     if options.json:
         output.document({"users": rows})
         return
@@ -81,24 +83,31 @@ def set_user(
       postwright users set crm --suspend
     """
     from postwright import apply, material  # noqa: PLC0415 - heavy
-    from postwright.errors import UsageError  # noqa: PLC0415
     from postwright.users import change, store  # noqa: PLC0415
 
-    project = read(options)
-    given: dict[str, Any] = {name: value for name, value in said.items() if value}
-    given |= {"networks": ()} if any_network else {}
-    given |= {"certificates": ()} if no_certificate else {}
-    given |= {} if suspend is None else {"state": "suspended" if suspend else "active"}
-    if not given:
-        raise UsageError("what is to be changed? give --sender, --limit, --network, --certificate or --suspend")
+    given = _given(said, {"networks": any_network, "certificates": no_certificate}, suspend)
+    project = read(options, stored=False)
     with apply.exclusively(project):
         before = material.store_of(project)
         if "limits" in given:
             given["limits"] = change.user_of(before, login).limits.model_dump() | given["limits"]
         users = change.changed(before, login, given)
-        change.require_valid(project, users)
+        change.require_valid(project, before, users)
         store.write(users)
     shared.told(f"{login} changed", None, login, as_json=options.json)
+
+
+def _given(said: dict[str, Any], emptied: dict[str, bool], suspend: bool | None) -> dict[str, Any]:
+    """What is to be changed; UsageError where nothing is, or where a list is to be emptied and filled at once."""
+    given: dict[str, Any] = {name: value for name, value in said.items() if value}
+    if both := [name for name, empty in emptied.items() if empty and name in given]:
+        options = {"networks": "--network and --any-network", "certificates": "--certificate and --no-certificate"}
+        raise UsageError(f"{', '.join(options[name] for name in both)} say opposite things; which is it?")
+    given |= {name: () for name, empty in emptied.items() if empty}
+    given |= {} if suspend is None else {"state": "suspended" if suspend else "active"}
+    if not given:
+        raise UsageError("what is to be changed? give --sender, --limit, --network, --certificate or --suspend")
+    return given
 
 
 @click.command()
@@ -117,10 +126,11 @@ def remove(options: Options, login: str, yes: bool) -> None:
     from postwright import apply, material  # noqa: PLC0415 - heavy
     from postwright.users import change, store  # noqa: PLC0415
 
-    project = read(options)
+    project = read(options, stored=False)
     with apply.exclusively(project):
-        users = change.removed(material.store_of(project), login)
-        change.require_valid(project, users)
+        before = material.store_of(project)
+        users = change.removed(before, login)
+        change.require_valid(project, before, users)
         if not yes:
             click.confirm(f"Remove {login}?", abort=True, err=True)
         store.write(users)

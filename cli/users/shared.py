@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from postwright.cli import output
+from postwright.errors import UsageError
 
 if TYPE_CHECKING:
     from postwright.users.handing import Handing
@@ -61,6 +62,18 @@ def secretly(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def require_passwordless(login: str, certificates: tuple[str, ...], *, asked: bool, named: object) -> None:
+    """UsageError where --no-password, if ``asked`` for, fits nothing else that was said; ``named``: a password's way."""
+    if asked and named:
+        raise UsageError(
+            f"user {login}: --no-password goes with neither --password-stdin nor --password-file; which is it?"
+        )
+    if asked and not certificates:
+        raise UsageError(
+            f"user {login}: without a password it needs a certificate; name one: --certificate FINGERPRINT"
+        )
 
 
 def hand(*, password_stdin: bool, password_file: Path | None, as_json: bool) -> Handing:

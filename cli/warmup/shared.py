@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from postwright.cli.options import duration
+
 if TYPE_CHECKING:
     from postwright.warmup.wording import Line
 
@@ -20,16 +22,11 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "faint": {"dim": True},
 }
 _PIPED = 120  # columns where there is no terminal
-_DURATION = re.compile(r"[1-9][0-9]{0,4}[smhdw]")
 _STAGE = re.compile(r"[1-9][0-9]{0,3}")
 
 
 def period(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
     """``2h``: a number and s, m, h, d or w; in seconds."""
-    from postwright.values import duration  # noqa: PLC0415 - loaded when needed, so that --help is quick
-
-    if value is not None and not _DURATION.fullmatch(value):
-        raise click.BadParameter(f"{value!r:.40} is not a time such as 30m, 2h or 3d")
     return None if value is None else int(duration(value).total_seconds())
 
 

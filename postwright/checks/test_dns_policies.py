@@ -17,6 +17,7 @@ from postwright.dns.canonical import absent_from, same, txt_octets
 from postwright.dns.kinds import caa, delegation, dmarc, mta_sts, tls_reports, tlsa
 from postwright.inventory import Project
 from postwright.model import Address, Domain, Host
+from postwright.policy_hosts import policy_name
 
 _POLICY_OCTETS = 65_536  # more than a policy file may have (RFC 8461 §3.2)
 _SECONDS = 10
@@ -78,7 +79,7 @@ def test_mta_sts_is_announced(sts_domain: Domain, project: Project) -> None:
 
 def test_mta_sts_policy_is_served(sts_domain: Domain, project: Project) -> None:
     """The MTA-STS policy senders fetch over HTTPS is the one of the inventory."""
-    host = mta_sts.policy_name(sts_domain)
+    host = policy_name(sts_domain)
     status, text = _fetched(host, mta_sts.POLICY_PATH)
     expected = mta_sts.policy_text(project.fleet, sts_domain)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from postwright.deploys.mail_host import mail_host
 from postwright.deploys.rollback import rolled_back
 from postwright.errors import DeployError
 from postwright.hosts import adapter, preflight
-from postwright.hosts.bundles import HostState, planned_bundle, ready_bundle
+from postwright.hosts.bundles import HostState, planned_bundle, ready_bundle, tunnel_key
 from postwright.hosts.generations import kept_tls, restored, signed_with
 from postwright.hosts.host_lock import host_locks
 from postwright.hosts.operations import look
@@ -24,6 +24,7 @@ from postwright.hosts.remote import package
 from postwright.hosts.way_in import require_way_in, tunnelled
 from postwright.inventory import Project, project_of
 from postwright.keys.signing import Held
+from postwright.model import Host
 from postwright.services.bundle import Bundle
 from postwright.terms import OfHosts
 from postwright.wire import packed
@@ -175,15 +176,13 @@ def _fit_hosts(project: Project, state: Any, terms: OfHosts = _NO_TERMS, *, retu
         asked = look({"system": True, "ports": True, "foreign": packages})
         return asked | {"login": adapter.login_method(host)}
 
+    def problems(host: Host) -> Iterator[str]:
+        told, key = {"adopt": terms.adopt, "returns": returns}, tunnel_key(project, host)
+        return preflight.problems(host, project.fleet, seen[host.name], time.time(), **told, tunnel_key=key)
+
     seen = adapter.on_each(state, seen_of)
-    found = [
-        f"host {host.name}: {problem}"
-        for host in project.fleet.hosts
-        if host.name in seen
-        for problem in preflight.problems(
-            host, project.fleet, seen[host.name], time.time(), adopt=terms.adopt, returns=returns
-        )
-    ]
+    hosts = [host for host in project.fleet.hosts if host.name in seen]
+    found = [f"host {host.name}: {problem}" for host in hosts for problem in problems(host)]
     if found:
         raise DeployError("\n".join(found) + "\nno host was changed")
     return {name: _fit(name, answer, terms) for name, answer in seen.items()}

@@ -37,16 +37,17 @@ def ready_bundle(project: Project, host: Host, state: HostState, passphrase: str
     if unsigned:
         msg = f"host {host.name}: no confirmed DKIM key for {', '.join(unsigned)}; run `postwright apply`, which makes and publishes them"
         raise UsageError(msg)
-    if (
-        project.fleet.management
-        and host.management
-        and not public_key(material.keyring_of(project).directory, host.name)
-    ):
+    if project.fleet.management and host.management and not tunnel_key(project, host):
         raise UsageError(f"host {host.name}: no key for the management network; run `postwright apply`, which makes it")
     if host in material.hosts_without_key(project):
         msg = f"host {host.name}: no TLS key in the keyring yet; run `postwright apply`, which makes it"
         raise UsageError(msg)
     return planned_bundle(project, host, state, passphrase, held)
+
+
+def tunnel_key(project: Project, host: Host) -> str:
+    """The public key of a host's end of the management network, as the keyring has it; empty where there is none yet."""
+    return public_key(material.keyring_of(project).directory, host.name) if host.management else ""
 
 
 def planned_bundle(project: Project, host: Host, state: HostState, passphrase: str, held: Sequence[Held]) -> Bundle:

@@ -21,7 +21,6 @@ from postwright.services.bundle import Activation, Bundle, manifest
 from postwright.services.parts import HostFile
 
 ROLLBACK_SECONDS = 60
-UNITS = "/etc/systemd/system/"
 
 Commands = Generator[StringCommand | FunctionCommand, None, None]
 
@@ -101,7 +100,7 @@ def unwanted(bundle: Bundle) -> Commands:
         yield StringCommand("systemctl", "disable", "--quiet", "--now", *units)
     if obsolete:
         yield script("converge", _converge_request(bundle, plan.differing_files(bundle, seen), obsolete, last=True))
-    if any(path.startswith(UNITS) for path in obsolete):
+    if any(path.startswith(generations.UNITS) for path in obsolete):
         yield StringCommand("systemctl", "daemon-reload")
     if not (units or obsolete):
         host.noop("nothing is left that is no longer wanted")
@@ -112,6 +111,7 @@ def _converge_request(
 ) -> dict[str, Any]:
     """``last``: what is put in place is only what is left to do of a state that is kept already."""
     return {
+        "packages": () if last else bundle.packages,
         "adopt": () if last else [package for package, _ in bundle.adopts],
         "keep": None if last else generations.keep_request(bundle),
         "private": generations.PRIVATE if bundle.generations else (),

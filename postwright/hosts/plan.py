@@ -77,7 +77,7 @@ def host_plan(bundle: Bundle, seen: Seen) -> HostPlan:
 def left_behind(bundle: Bundle, seen: Seen) -> Iterator[str]:
     """Mail that no apply will ever remove."""
     for path in seen.get("mailboxes", ()):
-        if path not in bundle.mailboxes:
+        if path not in (bundle.mailboxes or ()):
             yield f"{path}: the mail of a mailbox that is no longer of this host; it stays, remove it by hand when nobody needs it"
 
 
@@ -193,7 +193,7 @@ def look_request(bundle: Bundle, *, show: bool) -> dict[str, Any]:
         "packages": bundle.packages,
         "files": {**files, **{directory.path: False for directory in bundle.directories}},
         "services": [service_request(activation) for activation in (*bundle.activations, *bundle.retired)],
-        "mailboxes": f"{ROOT}/*/*",
+        "mailboxes": "" if bundle.mailboxes is None else f"{ROOT}/*/*",
     }
 
 

@@ -21,11 +21,19 @@ _MAIL_PORTS = ("25", "465", "587")
 
 
 def problems(
-    host: Host, fleet: Fleet, seen: dict[str, Any], now: float, *, adopt: bool = False, returns: bool = False
+    host: Host,
+    fleet: Fleet,
+    seen: dict[str, Any],
+    now: float,
+    *,
+    adopt: bool = False,
+    returns: bool = False,
+    tunnel_key: str = "",
 ) -> Iterator[str]:
     """Every reason not to go on with this host, each with what to do. ``adopt``: take over what others have configured.
 
-    ``returns``: to a state it keeps, so the inventory's tunnel is not what it gets.
+    ``returns``: to a state it keeps, so what today's inventory asks for is not what it gets. ``tunnel_key``: the public key
+    of its end of the management network, as the keyring has it.
     """
     system = seen["system"]
     if system["id"] != "debian" or system["release"] not in RELEASES:
@@ -38,20 +46,25 @@ def problems(
         yield "systemd is not its PID 1; services could not be supervised"
     yield from _space(system)
     yield from _taken_ports(seen["listeners"])
+    if not returns:
+        yield from _against_the_inventory(host, fleet, seen)
+        yield from cut_by_apply(host, fleet, system, tunnel_key)
+    if abs(system["clock"] - now) > CLOCK_TOLERANCE:
+        yield f"its clock is {system['clock'] - now:+.0f} s off this machine's; set it right, or signatures and TSIG will fail"
+    if not (adopt or returns):
+        yield from _configured_by_others(seen.get("foreign", {}))
+    if system["applying"] is not None:
+        yield f"another apply is at work on it: {describe(system['applying'])}; wait for it to end, then run again"
+
+
+def _against_the_inventory(host: Host, fleet: Fleet, seen: dict[str, Any]) -> Iterator[str]:
+    """What stands in the way of what the inventory says."""
     yield from _taken_challenge_port(host, fleet, seen["listeners"])
     yield from _taken_by_readers(host, fleet, seen["listeners"])
     if serves(fleet, host):
         yield from _taken_https(seen["listeners"])
     yield from _unreachable_sshd(fleet, seen["listeners"])
-    yield from _locked_out(fleet, system["release"], seen.get("login"))
-    if not returns:
-        yield from cut_by_apply(host, fleet, system)
-    if abs(system["clock"] - now) > CLOCK_TOLERANCE:
-        yield f"its clock is {system['clock'] - now:+.0f} s off this machine's; set it right, or signatures and TSIG will fail"
-    if not adopt:
-        yield from _configured_by_others(seen.get("foreign", {}))
-    if system["applying"] is not None:
-        yield f"another apply is at work on it: {describe(system['applying'])}; wait for it to end, then run again"
+    yield from _locked_out(fleet, seen["system"]["release"], seen.get("login"))
 
 
 def _space(system: dict[str, Any]) -> Iterator[str]:

@@ -26,10 +26,13 @@ def quiet(_line: dict[str, Any]) -> None:
     """A report that goes nowhere."""
 
 
-def read_project(inventory: Path) -> Project:
-    """Execute an inventory file and make sense of it; connects to nothing. InventoryError lists all problems."""
+def read_project(inventory: Path, *, stored: bool = True) -> Project:
+    """Execute an inventory file and make sense of it; connects to nothing. InventoryError lists all problems.
+
+    ``stored``: users of the store are among the logins, as ``inventory.project_of`` has it.
+    """
     hosts, clashes = unpacked(_ask({"action": "inventory", "inventory": str(inventory)}, quiet))
-    return project_of(hosts, inventory, clashes)
+    return project_of(hosts, inventory, clashes, stored=stored)
 
 
 def plan(project: Project, keys: Mapping[str, Sequence[Held]], terms: OfHosts = _NO_TERMS) -> list[HostPlan]:

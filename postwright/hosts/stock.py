@@ -9,10 +9,11 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.context import host, inventory
 
 from postwright import material
-from postwright.errors import PostwrightError
+from postwright.errors import DeployError, PostwrightError
 from postwright.hosts.adapter import host_data
-from postwright.hosts.bundles import HostState, ready_bundle
+from postwright.hosts.bundles import HostState, ready_bundle, tunnel_key
 from postwright.hosts.operations import look
+from postwright.hosts.way_in import cut_by_apply
 from postwright.inventory import project_of
 from postwright.services.bundle import Bundle
 
@@ -23,7 +24,10 @@ def current_bundle() -> Bundle:
     state = HostState(system["release"], drained=system["drained"])
     try:
         project = project_of(host_data(inventory), _inventory_file())
-        return ready_bundle(project, project.fleet.host(host.name), state, material.passphrase_of(project))
+        ours = project.fleet.host(host.name)
+        if cut := "; ".join(cut_by_apply(ours, project.fleet, system, tunnel_key(project, ours))):
+            raise DeployError(f"host {host.name}: {cut}\nno host was changed")
+        return ready_bundle(project, ours, state, material.passphrase_of(project))
     except PostwrightError as error:
         raise PyinfraError(str(error)) from None  # the kind pyinfra prints without a traceback
 

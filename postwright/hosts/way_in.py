@@ -24,10 +24,10 @@ def tunnelled(system: dict[str, Any]) -> str:
     return operator if inside and operator in system.get("tunnel", {}) else ""
 
 
-def cut_by_apply(host: Host, fleet: Fleet, system: dict[str, Any]) -> Iterator[str]:
-    """Why the inventory would cut off who applies it, with what to do."""
+def cut_by_apply(host: Host, fleet: Fleet, system: dict[str, Any], key: str) -> Iterator[str]:
+    """Why the inventory would cut off who applies it, with what to do. ``key``: the public key the host is to have."""
     operator, reached = tunnelled(system), (system.get("reached") or ("", ""))[1]
-    if operator and (ends := list(_ends(host, fleet.management, system, operator))):
+    if operator and (ends := list(_ends(host, fleet.management, system, operator, key))):
         yield f"you come by the tunnel from {operator}, and {'; '.join(ends)}: you would be cut off. {_OTHERWISE}"
     elif not operator and fleet.management and fleet.management.only:
         yield (
@@ -37,8 +37,8 @@ def cut_by_apply(host: Host, fleet: Fleet, system: dict[str, Any]) -> Iterator[s
         )
 
 
-def _ends(host: Host, coming: Management | None, system: dict[str, Any], operator: str) -> Iterator[str]:
-    """What of his way would no longer be: his key at his address, the port his end speaks to, the address he comes to."""
+def _ends(host: Host, coming: Management | None, system: dict[str, Any], operator: str, key: str) -> Iterator[str]:
+    """What of his way would no longer be: either end's key, the port his end speaks to, the address he comes to."""
     if coming is None or host.management is None:
         yield "there would be no tunnel to it (mail_fleet.management, mail_host.management)"
         return
@@ -46,6 +46,11 @@ def _ends(host: Host, coming: Management | None, system: dict[str, Any], operato
     keys = {str(it.address): it.public_key for it in coming.operators.values()}
     if keys.get(operator) != system["tunnel"][operator]:
         yield "mail_fleet.management.operators no longer has that address with that key"
+    if key != end["key"]:
+        yield (
+            f"its own key would be another, which your end does not know; restore management/{host.name}.pem and .pub of the "
+            "keyring"
+        )
     if str(coming.port) != end["port"]:
         yield f"its port would be {coming.port}, and your end speaks to {end['port']} (mail_fleet.management.port)"
     if str(host.management) != reached:

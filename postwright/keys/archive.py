@@ -23,16 +23,17 @@ from pathlib import Path
 
 from postwright import values
 from postwright.errors import KeyringError
-from postwright.files import write_atomically
-from postwright.keys import tls
+from postwright.files import NAME, write_atomically
+from postwright.keys import management, tls
 from postwright.keys.key import STATES, Key, Keys
 from postwright.keys.keyring import Keyring
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
 _LARGEST = 4 * 1024 * 1024  # octets of one file; a lifecycle file of ten years has some thousands
-_FILE = re.compile(r"lifecycle\.json|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.pem")
-_TLS_FILE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.(pem|pub)")
+_FILE = re.compile(rf"lifecycle\.json|{NAME.pattern}\.pem")
+_PAIR = re.compile(rf"{NAME.pattern}\.(pem|pub)")
+_PAIRS = (tls.FOLDER, management.FOLDER)  # of hosts, each key with its public half beside it
 
 Files = Mapping[str, bytes]  # domain/file → content
 
@@ -43,7 +44,7 @@ def files(keyring: Keyring, passphrase: str) -> dict[str, bytes]:
     _require_sound(keyring, kept, passphrase)
     paths = [keyring.lifecycle(domain) for domain in keyring.domains()]
     paths += [keyring.pem(domain, key.selector) for domain, key in kept]
-    paths += tls.files(keyring.directory, passphrase)
+    paths += tls.files(keyring.directory, passphrase) + management.files(keyring.directory, passphrase)
     return {str(path.relative_to(keyring.directory)): path.read_bytes() for path in sorted(paths)}
 
 
@@ -108,8 +109,8 @@ def _members(packed: bytes) -> dict[str, bytes]:
 
 def _is_ours(name: str) -> bool:
     domain, _, file = name.partition("/")
-    if domain == tls.FOLDER:
-        return bool(_TLS_FILE.fullmatch(file))
+    if domain in _PAIRS:
+        return bool(_PAIR.fullmatch(file))
     try:
         return name == MANIFEST or (values.host_name(domain) == domain and bool(_FILE.fullmatch(file)))
     except ValueError:
@@ -149,13 +150,15 @@ class Lost:
 def lost(disk: Keyring, archived: Keyring) -> tuple[Lost, ...]:
     """What the keyring on disk knows and the archive does not, of the domains the archive has."""
     dkim = (it for domain in archived.domains() for it in _lost(domain, disk, archived.keys(domain)))
-    return (*dkim, *_lost_tls(disk, archived))
+    return (*dkim, *_lost_pairs(disk, archived))
 
 
-def _lost_tls(disk: Keyring, archived: Keyring) -> Iterator[Lost]:
-    for path in sorted((archived.directory / tls.FOLDER).glob("*.pub")):
-        if tls.digest(disk.directory, path.stem) not in {None, tls.digest(archived.directory, path.stem)}:
-            yield Lost(tls.FOLDER, path.stem, "is another key than that of the archive")
+def _lost_pairs(disk: Keyring, archived: Keyring) -> Iterator[Lost]:
+    """Told by public halves alone: to bring back a private one that is lost is what a restore is for."""
+    for path in [path for folder in _PAIRS for path in sorted((archived.directory / folder).glob("*.pub"))]:
+        here = disk.directory / path.relative_to(archived.directory)
+        if here.exists() and here.read_bytes().split() != path.read_bytes().split():
+            yield Lost(path.parent.name, path.stem, "is another key than that of the archive")
 
 
 def _lost(domain: str, disk: Keyring, then: Keys) -> Iterator[Lost]:

@@ -6,7 +6,6 @@ and never replaced by itself, for operators have its public half in their config
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,16 +14,19 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 from postwright.errors import KeyringError
-from postwright.files import write_atomically
+from postwright.files import NAME, write_atomically
 from postwright.keys import private
 
+FOLDER = "management"
 _RAW = serialization.Encoding.Raw
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def make(directory: Path, hosts: Iterable[str], passphrase: str) -> list[str]:
     """Make the keys of hosts that have none, under the keyring's directory; the hosts they were made for."""
-    missing = [host for host in hosts if not _path(directory, host, "pub").exists()]
+    named = list(hosts)
+    for host in named:
+        private.require_not_lost(_path(directory, host, "pem"), _path(directory, host, "pub"))
+    missing = [host for host in named if not _path(directory, host, "pub").exists()]
     for host in missing:
         pem = _path(directory, host, "pem")
         # A run cut short after the private half has left one that is as good as new.
@@ -35,12 +37,25 @@ def make(directory: Path, hosts: Iterable[str], passphrase: str) -> list[str]:
 
 
 def private_key(directory: Path, host: str, passphrase: str) -> str:
-    """The private key as WireGuard writes it; empty while it is not made."""
-    path = _path(directory, host, "pem")
+    """The private key as WireGuard writes it; empty while it is not made. KeyringError if it is not that of its public half."""
+    path, public = _path(directory, host, "pem"), _path(directory, host, "pub")
+    private.require_not_lost(path, public)
     if not path.exists():
         return ""
-    raw = _loaded(path, passphrase).private_bytes(_RAW, serialization.PrivateFormat.Raw, serialization.NoEncryption())
+    found = _loaded(path, passphrase)
+    if public_key(directory, host) not in ("", _public(found).decode()):
+        raise KeyringError(f"{path}: not the key {public} is the public half of; restore both from version control")
+    raw = found.private_bytes(_RAW, serialization.PrivateFormat.Raw, serialization.NoEncryption())
     return b64encode(raw).decode()
+
+
+def files(directory: Path, passphrase: str) -> list[Path]:
+    """Both halves of every key, each key opened and compared once."""
+    found = []
+    for host in private.names(directory / FOLDER):
+        private_key(directory, host, passphrase)
+        found += [path for kind in ("pem", "pub") if (path := _path(directory, host, kind)).exists()]
+    return found
 
 
 def public_key(directory: Path, host: str) -> str:
@@ -65,6 +80,6 @@ def _loaded(path: Path, passphrase: str) -> x25519.X25519PrivateKey:
 
 
 def _path(directory: Path, host: str, kind: str) -> Path:
-    if not _NAME.fullmatch(host):
+    if not NAME.fullmatch(host):
         raise KeyringError(f"host {host}: its name cannot be that of a file; rename it in the inventory")
-    return directory / "management" / f"{host}.{kind}"
+    return directory / FOLDER / f"{host}.{kind}"

@@ -54,6 +54,20 @@ def _pem(private: PrivateKeyTypes, how: serialization.KeySerializationEncryption
     return private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
 
 
+def require_not_lost(pem: Path, pub: Path) -> None:
+    """KeyringError where only the public half is left: the key was made, and others know it."""
+    if pub.exists() and not pem.exists():
+        raise KeyringError(
+            f"{pem}: missing, though {pub.name} is there; restore it from version control or `keys restore`, or remove "
+            f"{pub.name} too and get another key"
+        )
+
+
+def names(folder: Path) -> list[str]:
+    """Whose keys a folder has, or one half of them."""
+    return sorted({path.stem for kind in ("pem", "pub") for path in folder.glob(f"*.{kind}")})
+
+
 def load_private_key(path: Path, passphrase: str | None) -> PrivateKeyTypes:
     """A private key from a PEM file, encrypted or not. KeyringError if there is none."""
     try:

@@ -35,6 +35,7 @@ def public_path(directory: Path, host: str) -> Path:
 def make(directory: Path, host: str, passphrase: str) -> None:
     """Make a host's key (P-256) unless it is there; a public half that a run cut short did not write is made up for."""
     path = private_path(directory, host)
+    private.require_not_lost(path, public_path(directory, host))
     found = private.load_private_key(path, passphrase) if path.exists() else ec.generate_private_key(ec.SECP256R1())
     if not path.exists():
         write_atomically(path, private.encrypted(found, passphrase), 0o600)
@@ -42,7 +43,8 @@ def make(directory: Path, host: str, passphrase: str) -> None:
 
 
 def is_made(directory: Path, host: str) -> bool:
-    """Whether the keyring has the host's key, both halves."""
+    """Whether the keyring has the host's key, both halves. KeyringError if the private one is lost: DNS may name that key."""
+    private.require_not_lost(private_path(directory, host), public_path(directory, host))
     return private_path(directory, host).exists() and public_path(directory, host).exists()
 
 
@@ -73,7 +75,8 @@ def _public(path: Path) -> PublicKeyTypes:
 def files(directory: Path, passphrase: str) -> list[Path]:
     """Both halves of every key, each key opened and compared once."""
     found = []
-    for path in sorted((directory / FOLDER).glob("*.pem")):
-        load(directory, path.stem, passphrase)
-        found += [path, path.with_suffix(".pub")]
+    for host in private.names(directory / FOLDER):
+        private.require_not_lost(private_path(directory, host), public_path(directory, host))
+        load(directory, host, passphrase)
+        found += [private_path(directory, host), public_path(directory, host)]
     return found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from postwright import values
+from postwright.shapes import shape
 
 IPAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(values.address)]
 IPNetwork = Annotated[IPv4Network | IPv6Network, BeforeValidator(values.network)]
@@ -24,11 +25,21 @@ HttpsUrl = Annotated[str, AfterValidator(values.https_url)]
 Label = Annotated[str, AfterValidator(values.label)]
 ReportTarget = Annotated[str, AfterValidator(values.report_target)]
 LocalPath = Annotated[Path, BeforeValidator(values.local_path)]
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhdw]$", examples=["5d"])]
-Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}[KMG]$", examples=["1G"])]  # K, M, G are powers of 1024
+Duration = Annotated[str, shape(r"[1-9][0-9]{0,4}[smhdw]", "a time such as 30m, 2h or 5d")]
+Size = Annotated[str, shape(r"[1-9][0-9]{0,5}[KMG]", "a size such as 500M or 1G")]  # K, M, G are powers of 1024
 Port = Annotated[int, Field(ge=1, le=65535)]
 NotEmpty = AfterValidator(values.not_empty)  # min_length would complain as well of a list whose only item is wrong
-Argument = Annotated[str, Field(pattern=r"^[^\s-]\S*$")]  # safe as an argument of ssh
+Argument = Annotated[
+    str, shape(r"[^\s-]\S*", "a word without blanks that does not begin with -")
+]  # safe as an argument of ssh
+
+
+def _switch(value: Any) -> Any:
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+# Of a part that can be switched off: ``True`` is the part with its defaults, ``False`` is none of it.
+Switch = BeforeValidator(_switch)
 
 
 class Strict(BaseModel):
@@ -42,7 +53,7 @@ class SecretSource(Strict):
 
     file: LocalPath | None = None
     env: Annotated[str, AfterValidator(values.variable)] | None = None
-    keyring: str | None = Field(default=None, pattern=r"^[^/]+/[^/]+$")
+    keyring: Annotated[str, shape(r"[^/]+/[^/]+", "of the form service/user")] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> SecretSource:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from postwright import values
-from postwright.model.fields import Duration, IPNetwork, NotEmpty, Port, Strict
+from postwright.model.fields import Duration, IPNetwork, NotEmpty, Port, Strict, Switch
 
 
 class Firewall(Strict):
@@ -43,9 +43,4 @@ class Fail2ban(Strict):
     ignore: tuple[IPNetwork, ...] = ()
 
 
-def _off(value: Any) -> Any:
-    return None if value is False else value
-
-
-# False reads better than None for a service that is there by default.
-Fail2banOrOff = Annotated[Fail2ban | None, BeforeValidator(_off)]
+Fail2banOrOff = Annotated[Fail2ban | None, Switch]

@@ -5,16 +5,17 @@ On by default is what can neither lock out nor stop mail; ``False`` switches a p
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from postwright.model.fields import Strict
+from postwright.model.fields import Strict, Switch
+from postwright.shapes import shape
 
 KernelKey = Annotated[
-    str, Field(pattern=r"^(net|kernel|fs|vm|dev)(\.[a-z0-9_*-]+)+$", examples=["kernel.dmesg_restrict"])
+    str, shape(r"(net|kernel|fs|vm|dev)(\.[a-z0-9_*-]+)+", "a kernel setting such as kernel.dmesg_restrict")
 ]
-UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$", examples=["alice"])]  # useradd(8)
+UserName = Annotated[str, shape(r"[a-z_][a-z0-9_-]{0,31}", "the name of a user such as alice")]  # useradd(8)
 
 
 class SshHardening(Strict):
@@ -31,7 +32,7 @@ class SshHardening(Strict):
 class Upgrades(Strict):
     """Security updates of Debian, each day, by unattended-upgrades. ``reboot_at``: when to reboot if one asks for it; None: never."""
 
-    reboot_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["04:30"])] | None = None
+    reboot_at: Annotated[str, shape(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of the day such as 04:30")] | None = None
 
 
 class Sysctl(Strict):
@@ -44,21 +45,16 @@ class Journal(Strict):
     """How long the host keeps its log, which holds addresses of people. What is reached first removes the oldest."""
 
     max_days: int = Field(default=30, ge=2, le=3650)
-    max_size: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[MGT]$", examples=["1G"])] = "1G"
-
-
-def _switch(value: Any) -> Any:
-    """``True`` is the part with its defaults, ``False`` is none of it."""
-    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+    max_size: Annotated[str, shape(r"[1-9][0-9]{0,4}[MGT]", "a size such as 500M or 1G")] = "1G"
 
 
 class Hardening(Strict):
     """How hosts are locked down, part by part. ``audit`` and ``apparmor`` need a kernel of the host's own."""
 
-    ssh: Annotated[SshHardening | None, BeforeValidator(_switch)] = SshHardening()
-    upgrades: Annotated[Upgrades | None, BeforeValidator(_switch)] = Upgrades()
-    sysctl: Annotated[Sysctl | None, BeforeValidator(_switch)] = Sysctl()
-    journal: Annotated[Journal | None, BeforeValidator(_switch)] = Journal()
+    ssh: Annotated[SshHardening | None, Switch] = SshHardening()
+    upgrades: Annotated[Upgrades | None, Switch] = Upgrades()
+    sysctl: Annotated[Sysctl | None, Switch] = Sysctl()
+    journal: Annotated[Journal | None, Switch] = Journal()
     sandbox: bool = True
     audit: bool = True
     apparmor: bool = True

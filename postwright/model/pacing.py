@@ -143,8 +143,8 @@ class Pacing(Strict):
     """How the hosts of a fleet pace what they send.
 
     ``plans``: by the keys of ``pacing.plans.Plan``. ``failure``: what Postfix does with new mail while the agent does not
-    answer: hold it, refuse it for now, or let it pass unpaced. ``relays``: beside ``relay``, by name. ``outstanding``: messages per address and provider that
-    may be under way at once; Postfix's active queue never holds more.
+    answer: hold it, refuse it for now, or let it pass unpaced. ``relays``: beside ``relay``, by name. ``outstanding``: messages per
+    address and provider that may be under way at once; Postfix's active queue never holds more.
     """
 
     plans: dict[Identifier, CustomPlan] = Field(default_factory=dict)

@@ -9,11 +9,14 @@ from pydantic import AfterValidator, Field, model_validator
 from postwright import spans, values_mail
 from postwright.model.fields import Duration, Identifier, LoginName, Port, SecretSource, Sender, Server, Strict
 from postwright.pacing.config import DEFAULT, RELAY
+from postwright.shapes import shape
 
 __all__ = ["DEFAULT", "RELAY", "Relay", "Stream"]
 
 HeaderName = Annotated[str, AfterValidator(values_mail.stream_header)]
-HeaderValue = Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,198}[!-~])?$")]
+HeaderValue = Annotated[
+    str, shape(r"[!-~]([ -~]{0,198}[!-~])?", "1 to 200 printable ASCII characters without blanks at its ends")
+]
 
 
 class Stream(Strict):
@@ -74,7 +77,9 @@ class Relay(Strict):
 
     server: Server
     port: Port = 587
-    login: Annotated[str, Field(pattern=r"^[!-9;-~]{1,200}$")] | None = None
+    login: (
+        Annotated[str, shape(r"[!-9;-~]{1,200}", "a login of 1 to 200 ASCII characters without blanks and :")] | None
+    ) = None
     password: SecretSource | None = None
     tls: Literal["secure", "encrypt", "may"] = "secure"
 

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator
 
-from postwright import values
+from postwright import values, values_tls
 from postwright.model.fields import IPNetwork, LocalPath, LoginName, NotEmpty, Sender, Strict
 
-_FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){31}")
+_MOST = 1_000_000_000
 
 
-def fingerprint(value: str) -> str:
-    """The SHA-256 digest of a certificate as ``openssl x509 -fingerprint -sha256`` and Postfix write it."""
-    text = value.strip().upper()
-    if not _FINGERPRINT.fullmatch(text):
-        raise ValueError("is not a SHA-256 fingerprint, 32 pairs of hexadecimal digits with : between them")
-    return text
+def _upper(value: str) -> str:
+    return value.upper()
 
 
-Fingerprint = Annotated[str, AfterValidator(fingerprint)]
-Limit = Annotated[int, Field(ge=1, le=1_000_000_000)] | Literal["unlimited"]
+# The SHA-256 digest of a certificate, as Postfix looks it up.
+Fingerprint = Annotated[str, AfterValidator(values_tls.fingerprint), AfterValidator(_upper)]
+
+
+def _limit(value: object) -> object:
+    number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST
+    if not number and value != "unlimited":
+        raise ValueError(f'is not a number from 1 to {_MOST}, nor "unlimited"')
+    return value
+
+
+Limit = Annotated[int | Literal["unlimited"], BeforeValidator(_limit)]
 State = Literal["active", "suspended"]
 
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from postwright import values
 from postwright.model.fields import DnsName, HttpUrl, Identifier, IPAddress, LocalPath, Port, SecretSource, Strict
+from postwright.shapes import shape
 
 
 class Rfc2136(Strict):
@@ -105,5 +106,5 @@ class Zone(Strict):
     name: DnsName
     provider: Identifier
     ttl: int = Field(default=3600, ge=1, le=86400)
-    zone_id: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
+    zone_id: Annotated[str, shape(r"[0-9a-f]{32}", "Cloudflare's id of a zone, 32 hexadecimal digits")] | None = None
     servers: tuple[Annotated[str, AfterValidator(values.endpoint)], ...] = ()

@@ -28,8 +28,9 @@ def prove(
 ) -> list[Signature]:
     """Prove these hosts, all domains among them whose key changes; with the last of them note what all sign with.
 
-    ``before``: those that were brought to the new state and proven already; they too go back if one of these fails. Raises ProofFailed if a message does not verify, after hosts went back to the key before, where there is one; DeployError
-    or ProviderError if that could not be found out.
+    ``before``: those that were brought to the new state and proven already; they too go back if one of these fails.
+    Raises ProofFailed if a message does not verify, after hosts went back to the key before, where there is one;
+    DeployError or ProviderError if that could not be found out.
     """
     first = moves.unproven(living(project))
     try:

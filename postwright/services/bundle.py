@@ -41,7 +41,7 @@ class Bundle:
 
     ``lasting`` are the beginnings of paths that are removed only after everything runs as described; ``kept`` are not
     removed at all, for a service on the host writes them now. ``mailboxes`` are the folders with mail; one that is no
-    longer wanted stays, and is told. ``generations``: how many states of its files the host keeps; 0: this one is not to be
+    longer wanted stays, and is told; None: not known of a state the host had. ``generations``: how many states of its files the host keeps; 0: this one is not to be
     kept, for it comes from those. ``adopts``: packages that somebody else has configured there, with the files of it, which
     are saved before they are replaced.
     """
@@ -55,7 +55,7 @@ class Bundle:
     retired: tuple[Activation, ...] = ()
     lasting: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
-    mailboxes: tuple[str, ...] = ()
+    mailboxes: tuple[str, ...] | None = None
     generations: int = 0
     adopts: tuple[tuple[str, tuple[str, ...]], ...] = ()
 

@@ -1,11 +1,11 @@
 """What `postwright users` does to a store, as values: each function gives the store as it would be then.
 
-Promise: nothing that the inventory would refuse comes out (``require_valid``); only the user named is changed.
+Promise: nothing comes out that the inventory would newly refuse (``require_valid``); only the user named is changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,9 +22,8 @@ from postwright.wording import described
 
 def added(store: Store, project: Project, login: str, said: Mapping[str, Any]) -> Store:
     """With a new user, who has no password yet."""
-    other = next((it for it in project.fleet.logins if it.login == login), None)
-    if other:
-        place = "mail_fleet.logins" if other.password_hash else str(store.path)
+    if login in store.users or any(it.login == login for it in project.fleet.logins):
+        place = str(store.path) if login in store.users else "mail_fleet.logins"
         raise UsageError(
             f"{login} stands in {place} already; see `postwright users set` and `rotate`, or choose another name"
         )
@@ -62,13 +61,21 @@ def user_of(store: Store, login: str) -> User:
     return store.users[login]
 
 
-def require_valid(project: Project, store: Store) -> None:
-    """UsageError with everything the inventory would complain of, were this the store."""
+def require_valid(project: Project, before: Store, after: Store) -> None:
+    """UsageError with everything the inventory would complain of, were ``after`` the store, and does not yet.
+
+    So what is wrong with one user keeps nobody from mending it, or from changing another.
+    """
+    known = set(_problems(project, before))
+    found = [it for it in _problems(project, after) if it not in known]
+    if found:
+        raise UsageError("\n".join(["nothing was changed:", *found]))
+
+
+def _problems(project: Project, store: Store) -> Iterator[str]:
     own = tuple(login for login in project.fleet.logins if login.password_hash)
     logins = (*own, *(user.as_login for user in store.users.values()))
-    problems = list(consistency.problems(project.fleet.model_copy(update={"logins": logins})))
-    if problems:
-        raise UsageError("\n".join(["nothing was changed:", *problems]))
+    return iter(consistency.problems(project.fleet.model_copy(update={"logins": logins})))
 
 
 def _with(store: Store, user: User) -> Store:

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, TypeAdapter, ValidationError
 
 from postwright.errors import KeyringError, UsageError
 from postwright.files import write_atomically
 from postwright.model import Login, Strict
+from postwright.shapes import shape
 from postwright.users import sealing
 from postwright.wording import described
 
@@ -30,9 +31,17 @@ class Password(Strict):
     until: AwareDatetime | None = None
 
 
+def _no_file(value: object) -> None:
+    if value is not None:
+        raise ValueError(
+            "is of logins of the inventory; take it out, and give the user a password: `postwright users rotate`"
+        )
+
+
 class User(Login):
     """A login as the store keeps it; without a password it has certificates."""
 
+    password_hash: Annotated[None, BeforeValidator(_no_file)] = None
     password: Password | None = None
     previous: Password | None = None
 
@@ -55,7 +64,7 @@ class User(Login):
 
 class _Document(Strict):
     format: Literal[1]
-    salt: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{22}==$")]
+    salt: Annotated[str, shape(r"[A-Za-z0-9+/]{22}==", "16 octets in base64; bring back the file as it was written")]
     users: tuple[User, ...] = ()
 
 
@@ -96,12 +105,20 @@ class Store:
         }
 
 
-def read(path: Path) -> Store:
-    """The store, which is empty where there is no file yet. UsageError with every problem, each with its user."""
+def read(path: Path, *, new: bool = False) -> Store:
+    """The store. UsageError with every problem, each with its user, and if there is no file: its users would all be lost.
+
+    ``new``: it may be one that is yet to be written, which is empty.
+    """
     try:
         document = _DOCUMENT.validate_json(path.read_bytes())
     except FileNotFoundError:
-        return Store(path, sealing.new_salt(), {})
+        if new:
+            return Store(path, sealing.new_salt(), {})
+        raise UsageError(
+            f"mail_fleet.users: no file {path}, so its users could not log in any more; mend the path, bring the file back, or "
+            "begin a store there: `postwright users add`"
+        ) from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}; mend its permissions") from None
     except ValidationError as error:

@@ -103,6 +103,65 @@ def test_what_a_user_may_do_is_set_and_taken_back(run):
     assert second["limits"] == {"recipients_per_hour": "unlimited"}
 
 
+def invoke(*arguments):
+    return CliRunner().invoke(cli, arguments, catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("users", "set", "crm", "--any-network", "--network", "192.0.2.0/24"), "--network and --any-network"),
+        (("users", "set", "crm", "--no-certificate", "--certificate", "AB"), "--certificate and --no-certificate"),
+        (("users", "add", "x", "--sender", "@shop.example", "--no-password", "--certificate", "AB", "--password-stdin"), "--no-password"),
+        (("users", "add", "x", "--sender", "@shop.example", "--no-password", "--certificate", "AB", "--password-file", "p"), "--no-password"),
+        (("users", "rotate", "crm", "--grace", "0m"), "is not a time"),
+        (("apply", "--drain-wait", "1h"), "--drain-wait"),
+        (("apply", "--drain", "mx1", "--drain-wait", "0m"), "is not a time"),
+        (("warmup", "pause", "--provider", "google", "--for", "0m"), "is not a time"),
+        (("rollback", "--list", "--to", "3"), "--to"),
+        (("rollback", "--list", "--yes"), "--yes"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("base")
+def test_what_would_say_nothing_or_two_things_is_refused_before_anything_is_read(arguments, expected):
+    done = invoke(*arguments)
+
+    assert done.exit_code == 2
+    assert expected in done.output
+
+
+def test_a_store_that_is_not_there_stops_all_but_the_first_add(run, base):
+    checked, shown = invoke("check"), run("list")
+    done = run("add", "crm", "--sender", "@shop.example", "--password-file", "p")
+    again = run("add", "app", "--sender", "@shop.example", "--password-file", "q")
+
+    assert [it.exit_code for it in (checked, shown, done, again)] == [2, 2, 0, 0]
+    for told in (checked, shown):
+        assert "mail_fleet.users: no file inventories/../users.json" in told.output.replace(f"{base}/", "")
+    assert "the store is new: " in done.output
+    assert "the store is new" not in again.output
+    assert invoke("check").exit_code == 0
+
+
+def test_a_user_whose_domain_has_left_the_inventory_can_be_changed_and_removed(run, base):
+    for login in ("crm", "app"):
+        run("add", login, "--sender", "@shop.example", "--password-file", login)
+    path = base / "users.json"
+    path.write_text(path.read_text().replace("@shop.example", "@gone.example"))
+    checked = invoke("check")
+    suspended, changed, removed = (
+        run("set", "app", "--suspend"),
+        run("set", "app", "--sender", "@shop.example"),
+        run("remove", "crm", "--yes"),
+    )
+
+    assert checked.exit_code == 2
+    assert "@gone.example is of no domain" in checked.output
+    assert "`postwright users set crm` or `users remove crm`" in checked.output
+    assert [it.exit_code for it in (suspended, changed, removed)] == [0, 0, 0]
+    assert invoke("check").exit_code == 0
+
+
 def test_a_removed_user_is_gone_and_an_unknown_one_is_told_with_those_there_are(run):
     run("add", "crm", "--sender", "@shop.example", "--password-file", "p")
     unknown = run("rotate", "crn", "--password-file", "q")

@@ -62,7 +62,7 @@ def serving(tmp_path, monkeypatch):
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-    monkeypatch.setattr(mta_sts, "policy_name", lambda _domain: f"localhost:{server.server_port}")
+    monkeypatch.setattr(checks, "policy_name", lambda _domain: f"localhost:{server.server_port}")
     yield server
     server.shutdown()
     server.server_close()
@@ -107,6 +107,6 @@ def test_a_certificate_nobody_vouches_for_is_a_failure_and_silence_is_unknown(ma
     monkeypatch.setenv("SSL_CERT_FILE", "/dev/null")
     with pytest.raises(ssl.SSLCertVerificationError):
         checks.test_mta_sts_policy_is_served(made.fleet.domains[0], made)
-    monkeypatch.setattr(mta_sts, "policy_name", lambda _domain: "localhost:1")
+    monkeypatch.setattr(checks, "policy_name", lambda _domain: "localhost:1")
     with pytest.raises(UnknownError, match=r"https://localhost:1/.well-known/mta-sts.txt: no answer"):
         checks.test_mta_sts_policy_is_served(made.fleet.domains[0], made)

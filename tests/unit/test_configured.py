@@ -4,10 +4,12 @@ from hashlib import md5
 from pathlib import Path
 
 import pytest
-from support import project
+from support import context, project
 
+from postwright.hosts import operations
 from postwright.hosts.preflight import problems, watched
-from postwright.hosts.remote import configured
+from postwright.hosts.remote import configured, converge
+from postwright.services.bundle import bundle
 
 DEBIAN = """\
 # What postfix.postinst of Debian 13 writes.
@@ -125,6 +127,33 @@ def test_a_site_of_somebody_else_is_his(web, path):
     (found,) = configured.foreign(["nginx"])["nginx"]
 
     assert Path(found).resolve() == web / path
+
+
+def test_a_run_that_nobody_judged_beforehand_stops_on_the_host_unless_what_is_there_is_adopted(web, capsys):
+    (web / "nginx.conf").write_text("server { listen 443 ssl; }")
+
+    configured.require_ours(["nginx", "openssl"], ["nginx"])
+    with pytest.raises(SystemExit):
+        configured.require_ours(["nginx", "openssl"], ["postfix"])
+    assert (
+        f"nginx: somebody else has configured it here: {web}/nginx.conf. No file was changed" in capsys.readouterr().err
+    )
+
+
+def test_a_host_looks_for_what_others_configured_before_it_writes_anything(web, tmp_path, monkeypatch):
+    (web / "nginx.conf").write_text("server { listen 443 ssl; }")
+    monkeypatch.setattr(converge, "exclusive", lambda _name: None)
+    monkeypatch.setattr(converge, "STATE", tmp_path / "state")
+
+    with pytest.raises(SystemExit):
+        converge.main({"files": [], "packages": ["nginx"], "adopt": []})
+    assert list((tmp_path / "state").iterdir()) == []
+
+
+def test_what_a_host_is_to_look_at_is_all_it_is_to_have(tmp_path):
+    sent = operations._converge_request(bundle(context(tmp_path)), [], [])
+
+    assert {"postfix", "opendkim", "unbound"} <= set(sent["packages"])
 
 
 def test_who_adopts_nginx_is_told_that_its_sites_end(tmp_path):

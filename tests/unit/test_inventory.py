@@ -261,6 +261,19 @@ def test_two_delegated_domains_do_not_share_a_place(tmp_path):
     assert "domains[2] (other.example).delegated.to: _domainkey.customer.mail.example.net is needed by" in found[0]
 
 
+@pytest.mark.parametrize("nobody", ["news.example.com", "idle.example.com"])
+@pytest.mark.parametrize("place", ["bounces", "postmaster", "aliases"])
+def test_mail_is_not_led_to_a_domain_that_takes_none(tmp_path, place, nobody):
+    address = f"bob@{nobody}"
+    aliases = {"aliases": {"sales": address}} if place == "aliases" else {}
+    domains = [{"name": "example.com", **aliases}, {"name": "news.example.com", "mx": "null"}]
+    said = {} if aliases else {place: address}
+    (problem,) = fleet_problems(tmp_path, domains=domains, parked=["idle.example.com"], **said)
+
+    assert problem.endswith(f"{address} is at a domain that takes no mail; name an address that does")
+    assert place in problem.partition(": ")[0]
+
+
 def test_a_parked_domain_is_no_return_path(tmp_path):
     held = CUSTOMER | {"name": "shop.example.net"}
     for name in ("bounce.shop.example.net", "bounce.customer.mail.example.net"):
@@ -414,6 +427,30 @@ def test_the_error_names_the_file_counts_and_ends_with_wrong_usage(tmp_path):
     first, *rest = str(caught.value).splitlines()
     assert first == f"{tmp_path / 'inventory.py'}: 2 problems"
     assert all(line.startswith("  - mail_fleet.") for line in rest)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"user_limits": {"messages_per_hour": "many"}}, "mail_fleet.user_limits.messages_per_hour: is not a number from 1 to"),
+        ({"user_limits": {"messages_per_hour": True}}, "mail_fleet.user_limits.messages_per_hour: is not a number from 1 to"),
+        ({"fail2ban": {"ban": "soon"}}, "mail_fleet.fail2ban.ban: is not a time such as 30m, 2h or 5d"),
+        ({"hardening": {"upgrades": {"reboot_at": "dawn"}}}, "mail_fleet.hardening.upgrades.reboot_at: is not a time of the day"),
+        ({"management": {"network": "10.9.0.0/24", "operators": {"Al": {}}}}, "mail_fleet.management.operators.Al: 'Al' is not a name"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_in_the_operators_words(tmp_path, changes, expected):
+    found = fleet_problems(tmp_path, **changes)
+
+    assert expected in "".join(it[: len(expected)] for it in found)
+    assert not any(word in "\n".join(found) for word in ("[key]", "constrained-", "pattern", "literal["))
+
+
+def test_a_part_that_is_there_by_default_can_be_said_to_be_there_or_not(tmp_path):
+    said = {on: project(tmp_path, host_data(fleet=mail_fleet(fail2ban=on))).fleet.fail2ban for on in (True, False)}
+
+    assert said == {True: project(tmp_path).fleet.fail2ban, False: None}
+    assert said[True] is not None
 
 
 def test_judging_an_inventory_changes_nothing(tmp_path):

@@ -5,14 +5,25 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from support import PASSPHRASE, another_host, context, host_data, mail_fleet, mail_host, problems, project
+from support import (
+    PASSPHRASE,
+    another_host,
+    context,
+    host_data,
+    mail_fleet,
+    mail_host,
+    problems,
+    project,
+    signing_key,
+)
 
 from postwright import describe
 from postwright.errors import DeployError, KeyringError
 from postwright.hosts import preflight, way_in
 from postwright.hosts.plan import FileChange, HostPlan
 from postwright.hosts.remote import look
-from postwright.keys import management
+from postwright.keys import archive, management
+from postwright.keys.keyring import Keyring
 from postwright.services import wireguard
 from postwright.services.bundle import bundle
 from postwright.services.fail2ban import ignored
@@ -124,17 +135,17 @@ def test_every_host_of_the_fleet_needs_an_address(tmp_path):
     assert [it.partition(":")[0] for it in found] == ["host mx2"]
 
 
-def system(reached, tunnel, port="51820"):
+def system(reached, tunnel, port="51820", key=BOB):
     """What a host answers whose end of the tunnel is 10.99.0.1."""
     return {
         "id": "debian", "release": "13", "pretty": "", "root": True, "systemd": True, "free": {}, "clock": 0, "applying": None,
-        "reached": reached, "tunnel": tunnel, "tunnel_end": {"addresses": ["10.99.0.1"], "port": port},
+        "reached": reached, "tunnel": tunnel, "tunnel_end": {"addresses": ["10.99.0.1"], "port": port, "key": key},
     }  # fmt: skip
 
 
-def come(fleet, reached, tunnel, *, returns=False):
+def come(fleet, reached, tunnel, *, returns=False, key=BOB):
     seen = {"system": system(reached, tunnel), "listeners": {}}
-    return list(preflight.problems(fleet.hosts[0], fleet, seen, 0, returns=returns))
+    return list(preflight.problems(fleet.hosts[0], fleet, seen, 0, returns=returns, tunnel_key=key))
 
 
 WITHIN = ["10.99.0.201", "10.99.0.1"]
@@ -175,6 +186,15 @@ def test_who_comes_by_the_tunnel_moves_neither_its_port_nor_its_address(tmp_path
     assert "you would be cut off. First apply with" in problem
 
 
+@pytest.mark.parametrize("key", [ALICE, ""])
+def test_who_comes_by_the_tunnel_does_not_give_the_host_another_key(tmp_path, key):
+    (problem,) = come(managed(tmp_path).fleet, WITHIN, {"10.99.0.201": ALICE}, key=key)
+
+    assert "its own key would be another, which your end does not know; restore management/mx1.pem and .pub" in problem
+    assert "you would be cut off" in problem
+    assert come(managed(tmp_path).fleet, ["198.51.100.1", "192.0.2.10"], {"10.99.0.201": ALICE}, key=key) == []
+
+
 def test_who_comes_by_the_tunnel_does_not_take_the_management_network_away(tmp_path):
     (problem,) = come(project(tmp_path).fleet, WITHIN, {"10.99.0.201": ALICE})
 
@@ -204,15 +224,17 @@ def test_each_host_is_named_that_a_rollback_could_cut_off():
     assert last == "no host was changed"
 
 
-def test_the_host_tells_the_addresses_and_the_port_of_its_end(monkeypatch):
+def test_the_host_tells_the_addresses_the_port_and_the_key_of_its_end(monkeypatch):
     said = {
         "ip": "7: postwright    inet 10.99.0.1/24 scope global postwright\\       valid_lft forever\n"
         "7: postwright    inet6 fd00::1/64 scope global \\       valid_lft forever\n",
-        "wg": "51820\n",
+        "listen-port": "51820\n",
+        "public-key": f"{BOB}\n",
     }
-    monkeypatch.setattr(look, "run", lambda *argv: subprocess.CompletedProcess(argv, 0, said[argv[0]], ""))
+    answers = lambda *argv: subprocess.CompletedProcess(argv, 0, said.get(argv[-1]) or said[argv[0]], "")  # noqa: E731
+    monkeypatch.setattr(look, "run", answers)
 
-    assert look.tunnel_end() == {"addresses": ["10.99.0.1", "fd00::1"], "port": "51820"}
+    assert look.tunnel_end() == {"addresses": ["10.99.0.1", "fd00::1"], "port": "51820", "key": BOB}
 
 
 def test_a_key_is_made_once_encrypted_and_private_and_its_public_half_fits(tmp_path):
@@ -246,6 +268,59 @@ def test_a_key_that_is_not_there_is_told_apart_from_one_that_cannot_be_read(tmp_
         management.private_key(tmp_path, "mx1", "another passphrase that is long")
     with pytest.raises(KeyringError, match="cannot be that of a file"):
         management.make(tmp_path, ["../mx1"], PASSPHRASE)
+
+
+def test_a_private_key_that_is_lost_or_another_is_told_and_nothing_takes_its_place(tmp_path):
+    management.make(tmp_path, ["mx1", "mx2"], PASSPHRASE)
+    folder, public = tmp_path / "management", management.public_key(tmp_path, "mx1")
+    (folder / "mx2.pem").rename(folder / "mx1.pem")
+
+    with pytest.raises(KeyringError, match=r"mx1.pem: not the key .*mx1.pub is the public half of"):
+        management.private_key(tmp_path, "mx1", PASSPHRASE)
+    (folder / "mx1.pem").unlink()
+    with pytest.raises(KeyringError, match=r"mx1.pem: missing, though mx1.pub is there; restore it"):
+        management.private_key(tmp_path, "mx1", PASSPHRASE)
+    with pytest.raises(KeyringError, match=r"mx1.pem: missing"):
+        management.make(tmp_path, ["mx1"], PASSPHRASE)
+    assert management.public_key(tmp_path, "mx1") == public
+
+
+def test_a_backup_holds_it_and_a_restore_brings_back_what_is_lost_of_it(tmp_path):
+    ring, packed = Keyring(tmp_path / "keys"), tmp_path / "backup.tar.gz"
+    signing_key(ring, "example.com")
+    management.make(ring.directory, ["mx1"], PASSPHRASE)
+    made = management.private_key(ring.directory, "mx1", PASSPHRASE)
+    packed.write_bytes(archive.pack(archive.files(ring, PASSPHRASE)))
+    (ring.directory / "management/mx1.pem").unlink()
+
+    with pytest.raises(KeyringError, match=r"mx1.pem: missing"):
+        archive.files(ring, PASSPHRASE)
+    with archive.opened(archive.unpack(packed), PASSPHRASE, packed) as archived:
+        assert archive.lost(ring, archived) == ()
+        archive.restore(archive.unpack(packed), ring.directory)
+    assert management.private_key(ring.directory, "mx1", PASSPHRASE) == made
+
+
+def test_a_restore_that_would_replace_the_key_of_a_tunnel_says_so(tmp_path):
+    ring, packed = Keyring(tmp_path / "keys"), tmp_path / "backup.tar.gz"
+    signing_key(ring, "example.com")
+    management.make(ring.directory, ["mx1"], PASSPHRASE)
+    packed.write_bytes(archive.pack(archive.files(ring, PASSPHRASE)))
+    for half in ("pem", "pub"):
+        (ring.directory / f"management/mx1.{half}").unlink()
+    management.make(ring.directory, ["mx1"], PASSPHRASE)
+
+    with archive.opened(archive.unpack(packed), PASSPHRASE, packed) as archived:
+        told = [str(it) for it in archive.lost(ring, archived)]
+
+    assert told == ["management: mx1 is another key than that of the archive"]
+
+
+def test_a_host_whose_name_cannot_be_that_of_a_file_is_refused_before_its_key_is_to_be_made(tmp_path):
+    shared = mail_fleet(management=NETWORK)
+    (problem,) = problems(tmp_path, host_data(name="mx 1/..", host=mail_host(management="10.99.0.1"), fleet=shared))
+
+    assert 'with "management" its name must be letters, digits, dots and hyphens; rename it' in problem
 
 
 def test_what_is_shown_is_an_operators_configuration_but_for_the_private_key(tmp_path):

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from support import project
+from support import host_data, mail_fleet, mail_host, project
 
 from postwright.hosts.preflight import problems
 
@@ -72,6 +72,21 @@ def test_a_host_we_made_is_fit(fleet):
 )
 def test_what_is_not_fit_is_told_with_what_to_do(fleet, changes, expected):
     assert told(fleet, seen(**changes)) == [expected]
+
+
+def test_a_way_back_is_not_judged_by_what_todays_inventory_asks_for(tmp_path):
+    hardening = {"ssh": {"second_factor": "totp"}}
+    acme = {"contact": "ops@example.net"}
+    data = host_data(
+        host=mail_host(tls="acme"),
+        fleet=mail_fleet(hardening=hardening, acme=acme, firewall={"ssh_from": ["192.0.2.0/24"]}),
+    )
+    fleet = project(tmp_path, data).fleet
+    answer = seen({"2222": ["sshd (pid 1)"], "80": ["apache2 (pid 9)"]}, release="12") | {"login": "password"}
+    foreign = {"foreign": {"nginx": ["/etc/nginx/nginx.conf"]}}
+
+    assert len(told(fleet, answer | foreign)) == 5
+    assert list(problems(fleet.hosts[0], fleet, answer | foreign, NOW, returns=True)) == []
 
 
 def test_a_clock_that_is_a_little_off_is_fine(fleet):

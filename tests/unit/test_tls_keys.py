@@ -95,13 +95,33 @@ def test_a_restore_that_would_replace_it_says_so(ring, tmp_path):
     packed = tmp_path / "backup.tar.gz"
     packed.write_bytes(archive.pack(archive.files(ring, PASSPHRASE)))
     tls.private_path(ring.directory, "mx1").unlink()
-    tls.make(ring.directory, "mx1", PASSPHRASE)
-    tls.private_path(ring.directory, "mx1").unlink()
     tls.public_path(ring.directory, "mx1").unlink()
     tls.make(ring.directory, "mx1", PASSPHRASE)
 
     with archive.opened(archive.unpack(packed), PASSPHRASE, packed) as archived:
         assert [str(it) for it in archive.lost(ring, archived)] == ["tls: mx1 is another key than that of the archive"]
+
+
+def test_a_private_half_that_is_lost_is_told_and_no_other_key_takes_its_place(ring):
+    public = tls.public_path(ring.directory, "mx1")
+    before = public.read_bytes()
+    tls.private_path(ring.directory, "mx1").unlink()
+
+    for asks in (tls.is_made, tls.digest, lambda *it: tls.make(*it, PASSPHRASE)):
+        with pytest.raises(KeyringError, match=r"mx1.pem: missing, though mx1.pub is there; restore it"):
+            asks(ring.directory, "mx1")
+    with pytest.raises(KeyringError, match=r"mx1.pem: missing"):
+        archive.files(ring, PASSPHRASE)
+    assert public.read_bytes() == before
+
+
+def test_a_restore_brings_back_a_private_half_that_is_lost_unforced(ring, tmp_path):
+    packed = tmp_path / "backup.tar.gz"
+    packed.write_bytes(archive.pack(archive.files(ring, PASSPHRASE)))
+    tls.private_path(ring.directory, "mx1").unlink()
+
+    with archive.opened(archive.unpack(packed), PASSPHRASE, packed) as archived:
+        assert archive.lost(ring, archived) == ()
 
 
 def test_another_passphrase_holds_for_it_too(project):

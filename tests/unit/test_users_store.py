@@ -2,13 +2,15 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from support import PASSPHRASE, host_data, mail_fleet, project, sound_project
 
-from postwright import material
+from postwright import material, values_tls
 from postwright.errors import KeyringError, UsageError
+from postwright.model import Login
 from postwright.rotation import passphrase
 from postwright.users import change, passwords, sealing, store
 
@@ -21,6 +23,7 @@ NEW = "quite another passphrase"
 @pytest.fixture
 def made(tmp_path):
     """A project with a store of two users, whose hashes are the names they were given here."""
+    store.write(store.read(tmp_path / "users.json", new=True))
     found = sound_project(tmp_path, host_data(fleet=mail_fleet(users="users.json")))
     users = material.store_of(found)
     for login in ("crm", "app@example.com"):
@@ -148,7 +151,50 @@ def test_a_user_who_stands_twice_in_the_file_is_told(made):
 )
 def test_what_the_inventory_would_refuse_is_refused_before_it_is_written(made, said, expected):
     with pytest.raises(UsageError, match=expected):
-        change.require_valid(made, change.added(material.store_of(made), made, "x", said))
+        change.require_valid(made, material.store_of(made), change.added(material.store_of(made), made, "x", said))
+
+
+def test_a_store_the_inventory_names_and_that_is_not_there_is_told_and_not_taken_for_empty(made):
+    users = material.store_of(made)
+    (made.base / "users.json").unlink()
+
+    with pytest.raises(UsageError, match=r"mail_fleet\.users: no file .*/users\.json, so its users could not log in"):
+        again(made.base)
+    store.write(replace(users, users={}))
+    assert again(made.base).fleet.logins == ()
+
+
+def test_a_user_of_the_store_has_no_file_with_a_hash(made):
+    path = made.base / "users.json"
+    data = json.loads(path.read_text())
+    data["users"][0] |= {"password_hash": "../app.hash"}
+    path.write_text(json.dumps(data))
+
+    with pytest.raises(UsageError, match=r"password_hash: is of logins of the inventory; take it out"):
+        again(made.base)
+
+
+def test_what_is_wrong_already_keeps_nobody_from_mending_another_user(made):
+    gone = {
+        name: it.model_copy(update={"senders": ("@gone.example",)})
+        for name, it in material.store_of(made).users.items()
+    }
+    before = replace(material.store_of(made), users=gone)
+
+    change.require_valid(made, before, change.removed(before, "crm"))
+    change.require_valid(made, before, change.changed(before, "crm", {"senders": ("@example.com",)}))
+    with pytest.raises(UsageError, match=r"nothing was changed:\n.*crm\.senders: @also\.example is of no domain"):
+        change.require_valid(made, before, change.changed(before, "crm", {"senders": ("@also.example",)}))
+
+
+def test_a_fingerprint_is_the_same_with_colons_and_without_and_in_either_case():
+    digits = "ab" * 32
+    written = (digits, digits.upper(), ":".join(["Ab"] * 32))
+
+    assert {Login(login="crm", senders=["@a.example"], certificates=[it]).certificates for it in written} == {
+        (":".join(["AB"] * 32),)
+    }
+    assert {values_tls.fingerprint(it) for it in written} == {":".join(["ab"] * 32)}
 
 
 def test_a_file_that_is_no_store_is_told_with_its_place(made):
@@ -199,5 +245,6 @@ def test_the_login_of_the_probe_cannot_be_suspended(made):
     probe = {"login": "crm", "password": {"file": "p"}, "sender": "a@example.com", "recipient": "b@example.net"}
     found = project(made.base, host_data(fleet=mail_fleet(users="users.json", probe=probe)))
 
+    before = material.store_of(found)
     with pytest.raises(UsageError, match=r"mail_fleet\.probe\.login: crm is suspended"):
-        change.require_valid(found, change.changed(material.store_of(found), "crm", {"state": "suspended"}))
+        change.require_valid(found, before, change.changed(before, "crm", {"state": "suspended"}))

@@ -16,8 +16,6 @@ from postwright.dns.record import Record, made
 from postwright.model import Domain, Fleet
 from postwright.policy_hosts import policy_name, servers
 
-__all__ = ["POLICY_PATH", "matches", "name", "policy_name", "policy_text", "record", "records"]
-
 POLICY_PATH = "/.well-known/mta-sts.txt"
 _ID_LENGTH = 20  # of the 32 characters an id may have (RFC 8461 §3.1)
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from postwright.hosts.remote.common import ETC, STATE, run, text_of
+from postwright.hosts.remote.common import ETC, STATE, fail, run, text_of
 
 INSTALLED = STATE / "installed"  # packages that were not there before we installed them
 CLAIMED = STATE / "claimed"  # files that a run has begun to put in place, until they are on the list
@@ -157,6 +157,17 @@ def foreign(packages: Iterable[str]) -> dict[str, list[str]]:
     known = shipped() if present else set()
     found = {name: [path for path in files_of(name) if not untouched(path, known)] for name in present}
     return {name: paths for name, paths in found.items() if paths}
+
+
+def require_ours(packages: Iterable[str], adopted: Iterable[str]) -> None:
+    """End the run if somebody else has configured one of these and nobody said to adopt it, whoever started the run."""
+    found = foreign(set(packages) - set(adopted))
+    if found:
+        files = ", ".join(path for paths in found.values() for path in paths)
+        fail(
+            f"{', '.join(found)}: somebody else has configured it here: {files}. No file was changed; `postwright plan --adopt` "
+            "shows what would be replaced, and `postwright apply --adopt` saves it on the host and does it"
+        )
 
 
 def files_of(package: str) -> Iterator[str]:

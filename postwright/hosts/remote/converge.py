@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from postwright.hosts.remote.common import RUN, STATE, answer, exclusive, fail, run
-from postwright.hosts.remote.configured import CLAIMED, note, save
+from postwright.hosts.remote.configured import CLAIMED, note, require_ours, save
 from postwright.hosts.remote.keeping import MANIFEST, PENDING, begin, copy_of, keep, purge
 
 TEMPORARY = ".postwright-new-"
@@ -161,6 +161,7 @@ def main(request: dict[str, Any]) -> None:
     lock = exclusive("converge")
     STATE.mkdir(mode=0o700, exist_ok=True)
     require_space(request)
+    require_ours(request["packages"], request["adopt"])
     for leftover in STATE.glob("stage-*"):
         shutil.rmtree(leftover)
     stage = tempfile.mkdtemp(prefix="stage-", dir=STATE)

@@ -79,10 +79,11 @@ def tunnel_peers() -> dict[str, str]:
 
 
 def tunnel_end() -> dict[str, Any]:
-    """The addresses of this host in the management network now, and the UDP port it listens on."""
+    """The addresses of this host in the management network now, the UDP port it listens on, and its public key."""
     rows = run("ip", "-o", "address", "show", "dev", "postwright").stdout.splitlines()
     port = run("wg", "show", "postwright", "listen-port").stdout.strip()
-    return {"addresses": [row.split()[3].partition("/")[0] for row in rows], "port": port}
+    key = run("wg", "show", "postwright", "public-key").stdout.strip()
+    return {"addresses": [row.split()[3].partition("/")[0] for row in rows], "port": port, "key": key}
 
 
 def applying() -> str | None:
