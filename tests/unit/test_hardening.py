@@ -66,6 +66,16 @@ def test_a_code_is_asked_by_pam_alone_and_never_of_who_has_no_secret(tmp_path):
     assert "common-auth" not in files["/etc/pam.d/postwright-sshd"]
 
 
+@pytest.mark.parametrize("path", ["/etc/pam.d/postwright-sshd", "/etc/systemd/system/postwright-ssh.service"])
+def test_what_sshd_and_its_trial_need_lasts_until_the_trial_is_over(tmp_path, path):
+    made = context(tmp_path)
+    without = replace(made, fleet=made.fleet.model_copy(update={"hardening": Hardening.model_validate({"ssh": False})}))
+
+    assert path in with_hardening(tmp_path, ssh={"second_factor": "totp"})
+    assert path not in (file.path for file in bundle(without).files)
+    assert path.startswith(bundle(without).lasting)
+
+
 @pytest.mark.parametrize("part", ["ssh", "sandbox", "upgrades", "sysctl", "audit"])
 def test_a_part_that_is_switched_off_leaves_no_file(tmp_path, part):
     gone = with_hardening(tmp_path).keys() - with_hardening(tmp_path, **{part: False}).keys()

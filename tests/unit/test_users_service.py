@@ -108,6 +108,22 @@ def test_the_certificate_of_a_suspended_user_counts_no_more(tmp_path):
     assert "/etc/postfix/certificates" not in made
 
 
+def test_all_that_the_arguments_of_a_running_postfix_name_lasts_until_its_restart(tmp_path):
+    """Each new smtpd and cleanup opens it, whatever master.cf says by then."""
+    made = with_users(tmp_path, certificates=(FINGERPRINT,))
+    said = {"streams": {"bulk": {"headers": {"X-Stream": "bulk"}}}}
+    before = replace(made, fleet=made.fleet.model_copy(update={"pacing": Pacing.model_validate(said)}))
+    named = set(re.findall(r":(/etc/[\w/]+)", text(before, "/etc/postfix/master.cf")))
+    lasting = bundle(replace(made, fleet=made.fleet.model_copy(update={"logins": (), "users": None}))).lasting
+    of_logins = {path for path in files(before) if path.startswith("/etc/postfix/certificate_")}
+
+    assert len(named) > 3
+    assert len(of_logins) == 1
+    assert [
+        path for path in named | of_logins if not path.startswith((*lasting, "/etc/postfix/submission_headers"))
+    ] == []
+
+
 def test_without_certificates_no_client_is_asked_for_one(tmp_path):
     assert "ccert" not in text(with_users(tmp_path), "/etc/postfix/master.cf")
 
