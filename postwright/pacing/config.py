@@ -104,7 +104,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Config:
-    """``certificates``: fingerprint of a client's certificate → the login it stands for."""
+    """``certificates``: fingerprint of a client's certificate, or of its key → the login it stands for."""
 
     host: str
     addresses: tuple[Address, ...]
@@ -137,9 +137,11 @@ class Config:
             for provider in self.providers:
                 yield Lane(f"{address.label}-{provider.name}", address, provider)
 
-    def user_of(self, login: str, certificate: str) -> str:
-        """Whose message it is: who logged in, else whom the certificate stands for, of those that streams name; or ""."""
-        return login or self.certificates.get(certificate.upper(), "")
+    def user_of(self, login: str, *certificate: str) -> str:
+        """Whose message it is: who logged in, else whom the certificate stands for by the first of its fingerprints that is
+        known, of those that streams name; or "".
+        """
+        return login or next((found for it in certificate if (found := self.certificates.get(it.upper()))), "")
 
     @cached_property
     def failure_answer(self) -> bytes:

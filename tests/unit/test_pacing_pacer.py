@@ -210,6 +210,7 @@ def test_a_client_with_a_certificate_is_of_the_stream_of_its_login(tmp_path):
     asked(world, BUDGET)
 
     assert asked(world, 1, 10, ccert_fingerprint="AB:CD") == [RELAY]
+    assert asked(world, 1, 13, ccert_fingerprint="99", ccert_pubkey_fingerprint="AB:CD") == [RELAY]
     assert asked(world, 1, 11, ccert_fingerprint="EF:01") == [HOLD]
     assert asked(world, 1, 12, ccert_fingerprint="EF:01", sasl_username="monitor") == [RELAY]
 
