@@ -137,11 +137,9 @@ class Config:
             for provider in self.providers:
                 yield Lane(f"{address.label}-{provider.name}", address, provider)
 
-    def user_of(self, login: str, *certificate: str) -> str:
-        """Whose message it is: who logged in, else whom the certificate stands for by the first of its fingerprints that is
-        known, of those that streams name; or "".
-        """
-        return login or next((found for it in certificate if (found := self.certificates.get(it.upper()))), "")
+    def user_of(self, login: str, *fingerprints: str) -> str:
+        """Whose message it is: who logged in, else whom one of the fingerprints stands for, of those streams name; or ""."""
+        return login or next((found for it in fingerprints if (found := self.certificates.get(it.upper()))), "")
 
     @cached_property
     def failure_answer(self) -> bytes:
