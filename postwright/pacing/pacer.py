@@ -80,8 +80,9 @@ class Pacer:
         return self._gates.get(stream.name, self._gate) if stream else self._gate
 
     def _one(self, mail: Mail, reply: Reply) -> None:
-        domain = domain_of(mail.recipient.decode(errors="replace"))
-        if not domain or domain in self.books.config.own_domains:
+        recipient = mail.recipient.decode(errors="replace")
+        domain = domain_of(recipient)
+        if not domain or self.books.config.ours(recipient, domain):
             reply(DUNNO)
             return
         if self.books.config.header_streams and not mail.at_gate:

@@ -127,6 +127,16 @@ def test_no_request_is_answered_as_without_an_agent(tmp_path, failure, answer):
     assert list(map(action, said)) == [answer]
 
 
+@pytest.mark.parametrize(
+    ("recipient", "answer"),
+    [("Box@ours.example", "DUNNO"), ("box+4711@ours.example", "DUNNO"), ("other@ours.example", f"FILTER {V4}-other:")],
+)
+def test_mail_for_a_mailbox_of_another_host_of_ours_is_not_paced(tmp_path, recipient, answer):
+    world = World(tmp_path, config(own_addresses=["box@ours.example"]))
+
+    assert asked(world, 1, recipient=recipient) == [answer]
+
+
 def test_a_domain_that_must_be_looked_up_is_answered_when_that_is_done(world):
     world.domains.slow = True
     said, works = [], []

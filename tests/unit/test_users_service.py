@@ -157,6 +157,7 @@ def refused(table, header):
     [
         ("a@example.com", False), ("<a@example.com>", False), ("A. B. <a@example.com>", False), ('"A, \\"B\\"" <a@example.com>', False),
         ("a@example.com (A B)", False), ("=?utf-8?q?A=C3=A4?= [x] <a@example.com>", False), ('"a b"@example.com, b@example.com', False),
+        ("Team (x (y)) <a@example.com>", False), ("a@example.com (x (y (z)) v)", False), ("Team (x (y) <a@example.com>", True),
         ('"A <a@example.com>', True), ("A) <a@example.com>", True), ("A <a@example.com", True), ("<<a@example.com>", True),
         ("A <@example.com>", True), ("A <a@>", True), ("A", True), ("", True), ("@example.com", True), ("a@b@example.com <a>", True),
     ],
