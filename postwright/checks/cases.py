@@ -31,7 +31,8 @@ from postwright.services.sandbox import EXPOSURE
 Case = tuple[Any, str]  # what the argument is, and how the check's name tells it apart
 
 
-def _context(fleet: Fleet, host: Host) -> Context:
+def context_of(fleet: Fleet, host: Host) -> Context:
+    """What tells whether a service is wanted, which neither release nor secrets have a say in."""
     return Context(fleet, host, "13", HostSecrets())
 
 
@@ -41,6 +42,7 @@ _HOSTS: dict[str, Callable[[Fleet, Host], object]] = {
     "submission_host": submission.wanted_on,
     "limited_host": limits.wanted_on,
     "box_host": held_by,
+    "taking_host": held_by,
     "paced_host": lambda fleet, host: fleet.paces(host),
     "dane_host": lambda fleet, host: fleet.tlsa and "mx" in host.roles,
     "acme_host": lambda fleet, host: fleet.acme_of(host),
@@ -48,9 +50,9 @@ _HOSTS: dict[str, Callable[[Fleet, Host], object]] = {
     "files_host": lambda fleet, host: host.tls_files and submission.wanted_on(fleet, host),
     "asking_host": lambda fleet, _host: fleet.outbound_tls.mta_sts,
     "egress_host": lambda fleet, _host: fleet.firewall.egress,
-    "banning_host": lambda fleet, host: bans.wanted(_context(fleet, host)),
-    "managed_host": lambda fleet, host: wireguard.wanted(_context(fleet, host)),
-    "guarded_host": lambda fleet, host: fail2ban.wanted(_context(fleet, host)),
+    "banning_host": lambda fleet, host: bans.wanted(context_of(fleet, host)),
+    "managed_host": lambda fleet, host: wireguard.wanted(context_of(fleet, host)),
+    "guarded_host": lambda fleet, host: fail2ban.wanted(context_of(fleet, host)),
     "ssh_host": lambda fleet, _host: fleet.hardening.ssh,
     "updated_host": lambda fleet, _host: fleet.hardening.upgrades,
     "tuned_host": lambda fleet, _host: fleet.hardening.sysctl,
@@ -89,14 +91,14 @@ def _policies(fleet: Fleet, host: Host) -> Iterator[Case]:
 def _services(fleet: Fleet, host: Host) -> Iterator[Case]:
     """Those with a unit; what is Debian's own and only switched off here is nobody's business."""
     parts = (kernel.SERVICE, upgrades.SERVICE, apparmor.SERVICE, audit.SERVICE)
-    units = (it for it in SERVICES if it.unit and (it not in parts or it.wanted(_context(fleet, host))))
+    units = (it for it in SERVICES if it.unit and (it not in parts or it.wanted(context_of(fleet, host))))
     yield from ((it, it.name) for it in units)
 
 
 def _boxed(fleet: Fleet, host: Host) -> Iterator[Case]:
     """Services in a sandbox; that of the second signer is as that of the first."""
     if fleet.hardening.sandbox:
-        yield from ((it, it.name) for it in SERVICES if it.name in EXPOSURE and it.wanted(_context(fleet, host)))
+        yield from ((it, it.name) for it in SERVICES if it.name in EXPOSURE and it.wanted(context_of(fleet, host)))
 
 
 def _foreign(fleet: Fleet, host: Host) -> Iterator[Case]:

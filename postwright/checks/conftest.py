@@ -17,7 +17,10 @@ from postwright.inventory import Project
 from postwright.model import Fleet, Host
 from postwright.services.postfix import DRAINED
 
-_INTAKE = ("submission_host", "mx_host", "dane_host")  # arguments of checks that speak SMTP to the host from outside
+# Arguments of checks that speak SMTP to the host from outside; of some the host is the first part.
+_INTAKE = {
+    *("submission_host", "files_host", "foreign_from", "mx_host", "acme_mx_host", "dane_host", "taking_host"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +69,8 @@ def drained(on: Callable[[Host], testinfra.host.Host]) -> Callable[[str], bool]:
 def _takes_mail_in(request: pytest.FixtureRequest) -> None:
     """What needs a host that takes mail in is not looked at on one that is drained."""
     call = getattr(request.node, "callspec", None)
-    hosts = [call.params[name] for name in _INTAKE if name in call.params] if call else []
-    for host in hosts:
+    found = [value for name, value in call.params.items() if name in _INTAKE] if call else []
+    for host in (it[0] if isinstance(it, tuple) else it for it in found):
         if request.getfixturevalue("drained")(host.name):
             pytest.skip(
                 f"host {host.name} is drained: it takes no mail in until `postwright apply --undrain {host.name}`"

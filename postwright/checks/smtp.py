@@ -1,4 +1,4 @@
-"""Speaking SMTP to a host from here. A port that does not answer is waited for once."""
+"""Speaking to the ports of a host from here, SMTP above all. A port that does not answer is waited for once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from contextlib import contextmanager
 
 from postwright.checks.answers import reason
 from postwright.checks.unknown import UnknownError
+from postwright.mailboxes import IMAPS, POP3S
 from postwright.model import Host
 
 TIMEOUT = 10  # seconds
 _AGAIN = 2  # seconds, once another port of the address let us wait in vain
 _SLOW = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH}
+_UNITS = {443: "nginx", IMAPS: "dovecot", POP3S: "dovecot"}  # who listens; on all others Postfix
 _silent: dict[tuple[str, int], str] = {}  # ports that let us wait, and what was said of them
 
 
@@ -37,8 +39,7 @@ def connecting(host: Host, port: int) -> Iterator[str]:
         cause = error.strerror or (reason(error) if isinstance(error, smtplib.SMTPException) else str(error))
         hint = f"check that it is up, and that no firewall between here and there closes port {port}"
         if isinstance(error, ConnectionRefusedError):
-            unit = "nginx" if port == 443 else "postfix"
-            hint = f"nothing listens there; see `systemctl status {unit}` on the host"
+            hint = f"nothing listens there; see `systemctl status {_UNITS.get(port, 'postfix')}` on the host"
         msg = f"host {host.name}: no answer from {address} port {port} ({cause}); {hint}"
         if isinstance(error, TimeoutError) or error.errno in _SLOW:
             _silent[address, port] = msg

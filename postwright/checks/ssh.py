@@ -13,8 +13,10 @@ from testinfra.host import Host as Reached
 from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
 from postwright.model import Host
+from postwright.services.parts import Release
 
 _LOST = 255  # ssh's own exit status
+_PATIENCE = 10  # seconds for a connection
 
 
 class Backend(SshBackend):  # type: ignore[misc]  # testinfra is not typed
@@ -68,23 +70,38 @@ def connected(host: Host, control_path: str) -> Reached:
     return reached
 
 
+def release_of(there: Reached) -> Release:
+    """The Debian release of a host."""
+    return "12" if there.system_info.release.startswith("12") else "13"
+
+
 def offered(host: Host) -> set[str]:
     """How the host lets people log in, as it tells a stranger; UnknownError if it cannot be reached.
 
     Asks for the list only (RFC 4252 section 5.2): no password is tried.
     """
-    options = ("PreferredAuthentications=none", "NumberOfPasswordPrompts=0", "ControlPath=none", "ConnectTimeout=10")
+    options = (
+        f"ConnectTimeout={_PATIENCE}",
+        "PreferredAuthentications=none",
+        "NumberOfPasswordPrompts=0",
+        "ControlPath=none",
+        "BatchMode=yes",
+    )
     ssh = host.ssh
     known = (f"UserKnownHostsFile={ssh.known_hosts}", "StrictHostKeyChecking=yes") if ssh.known_hosts else ()
     argv = ["ssh", "-p", str(ssh.port), *(["-F", str(ssh.config)] if ssh.config else [])]
     argv += [part for option in (*options, *known) for part in ("-o", option)]
-    done = subprocess.run(
-        [*argv, f"{ssh.user}@{ssh.hostname}", "true"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*argv, f"{ssh.user}@{ssh.hostname}", "true"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=3 * _PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        raise UnknownError(problem(host, _LOST, f"it said nothing for {3 * _PATIENCE} s")) from None
     if found := re.search(r"Permission denied \(([a-z,-]+)\)", done.stderr):
         return set(found[1].split(","))
     raise UnknownError(problem(host, _LOST, done.stderr))

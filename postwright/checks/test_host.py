@@ -11,12 +11,12 @@ import testinfra.host
 from testinfra.backend.base import CommandResult
 
 from postwright.checks.answers import last_line
+from postwright.checks.ssh import release_of
 from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
-from postwright.services import bans, fail2ban, forwards, policies, wireguard
-from postwright.services.acme import PORT
+from postwright.services import acme, bans, fail2ban, forwards, policies, wireguard
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.pacing import UNIT
 from postwright.services.parts import Context, HostSecrets, Release, Service
@@ -30,7 +30,7 @@ _BY_WISH = {"bans": bans.UNIT, "fail2ban": fail2ban.UNIT, "wireguard": wireguard
 def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: Fleet, on: On) -> None:
     """Service is enabled and runs with the configuration on disk."""
     host, service = service_of
-    release: Release = "12" if on(host).system_info.release.startswith("12") else "13"
+    release = release_of(on(host))
     if not _asked_for(service, Context(fleet, host, release, HostSecrets()), on(host)):
         assert not _ours_runs(on(host), service, release), (
             f"{service.title} is running, though the inventory does not ask for it"
@@ -71,8 +71,8 @@ def test_only_expected_ports_listen(mail_host: Host, fleet: Fleet, on: On) -> No
         expected |= {465, 587}
     if held_by(fleet, mail_host):
         expected |= set(PORTS)
-    if (acme := fleet.acme_of(mail_host)) and acme.challenge == "http-01":
-        expected |= {PORT}
+    if (said := fleet.acme_of(mail_host)) and said.challenge == "http-01":
+        expected |= {acme.PORT}
     if fleet.pacing and fleet.pacing.metrics:
         expected |= {fleet.pacing.metrics.port}
     rows = on(mail_host).run("ss -Hltn").stdout.splitlines()

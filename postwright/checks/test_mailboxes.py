@@ -19,6 +19,7 @@ from postwright.model import Domain, Fleet, Host
 from postwright.services.mailboxes import USER
 
 On = Callable[[Host], testinfra.host.Host]
+Drained = Callable[[str], bool]
 
 
 def test_imap_answers_with_tls(box_host: Host, trust: ssl.SSLContext) -> None:
@@ -41,8 +42,9 @@ def _greeting(host: Host, port: int, trust: ssl.SSLContext) -> bytes:
 
 
 @pytest.mark.parametrize("setting", ["143", "110"])
-def test_nothing_is_read_in_clear(box_host: Host, setting: str) -> None:
+def test_nothing_is_read_in_clear(box_host: Host, setting: str, on: On) -> None:
     """The ports of IMAP and POP3 without TLS are closed."""
+    on(box_host).run("true")  # one that is down has nothing open
     address = str(box_host.addresses[0].ip)
     with pytest.raises(OSError):  # noqa: PT011 - refused, or no answer at all
         _dialled(address, int(setting)).close()
@@ -52,33 +54,41 @@ def _dialled(address: str, port: int) -> socket.socket:
     return socket.create_connection((address, port), timeout=smtp.patience(address))
 
 
-def test_own_addresses_are_taken(receiving: Domain, fleet: Fleet) -> None:
+def test_own_addresses_are_taken(receiving: Domain, fleet: Fleet, drained: Drained) -> None:
     """postmaster@ and abuse@ of the domain are taken by each of its MX hosts, from whoever, a bounce too (RFC 2142)."""
-    for host in takers(fleet, receiving):
+    for host in _taking(takers(fleet, receiving), drained):
         _assert_taken(host, [f"{local}@{receiving.name}" for local in ("postmaster", "abuse")])
 
 
-def test_reports_can_arrive(reported: Domain, fleet: Fleet) -> None:
+def test_reports_can_arrive(reported: Domain, fleet: Fleet, drained: Drained) -> None:
     """The addresses at these hosts that DNS tells others to send reports to are taken."""
     for address in reports_to(fleet, reported):
         domain = domain_of(fleet, address)
-        for host in takers(fleet, domain) if domain else ():
+        for host in _taking(takers(fleet, domain), drained) if domain else ():
             _assert_taken(host, [address])
 
 
-def test_mailboxes_are_taken(box_host: Host, fleet: Fleet) -> None:
+def test_mailboxes_are_taken(taking_host: Host, fleet: Fleet) -> None:
     """Mail for the mailboxes of the host is taken; one that is full says so."""
-    _assert_taken(box_host, held_by(fleet, box_host))
+    _assert_taken(taking_host, held_by(fleet, taking_host))
 
 
-def test_unknown_addresses_are_refused(receiving: Domain, fleet: Fleet) -> None:
+def test_unknown_addresses_are_refused(receiving: Domain, fleet: Fleet, drained: Drained) -> None:
     """An address nobody has is refused while the sender is connected, not bounced later."""
     if "*" in receiving.aliases:
         return
     unknown = f"nobody-{secrets.token_hex(8)}@{receiving.name}"
-    for host in takers(fleet, receiving):
+    for host in _taking(takers(fleet, receiving), drained):
         code, said = _answers(host, [unknown])[unknown]
         assert code >= 500, f"{host.name} says {code} {said} of {unknown}"
+
+
+def _taking(hosts: Iterable[Host], drained: Drained) -> list[Host]:
+    """Those that take mail in; with none of them there is nothing to look at."""
+    taking = [host for host in hosts if not drained(host.name)]
+    if not taking:
+        pytest.skip("every host that takes its mail is drained: until `postwright apply --undrain`")
+    return taking
 
 
 def _assert_taken(host: Host, addresses: Iterable[str]) -> None:

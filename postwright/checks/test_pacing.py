@@ -10,6 +10,7 @@ from typing import Any
 import testinfra.host
 
 from postwright.checks.answers import last_line
+from postwright.checks.ssh import release_of
 from postwright.checks.unknown import UnknownError
 from postwright.gates import GATE, GATE_PORT, gates
 from postwright.hosts.remote import command
@@ -192,7 +193,7 @@ def test_held_mail_is_not_forgotten(paced_host: Host, fleet: Fleet, on: On) -> N
 def test_log_is_whole(paced_host: Host, on: On) -> None:
     """The journal drops no line of Postfix, from which the agent learns what became of each message."""
     there = on(paced_host)
-    name = unit("12" if there.system_info.release.startswith("12") else "13")
+    name = unit(release_of(there))
     burst = there.run(f"readlink /run/systemd/units/log-rate-limit-burst:{name}").stdout.strip()
 
     assert int(burst or 0) >= _LINES, (

@@ -18,6 +18,7 @@ from postwright.checks.answers import last_line
 from postwright.checks.relaying import envelopes
 from postwright.checks.unknown import UnknownError
 from postwright.inventory import Project
+from postwright.limits.limiter import COUNTED
 from postwright.model import Fleet, Host
 from postwright.model.fleet import Probe
 from postwright.services import limits
@@ -144,13 +145,13 @@ def test_login_cannot_use_foreign_from(foreign_from: tuple[Host, str], trust: ss
 
 
 def test_logins_are_counted(limited_host: Host, on: Callable[[Host], testinfra.host.Host]) -> None:
-    """What logins send is counted: the service that knows the limits answers Postfix."""
-    question = "request=smtpd_access_policy\nprotocol_state=DATA\nrecipient_count=1\n\n"
+    """What logins send is counted: the service that Postfix asks keeps count in its database."""
+    question = "request=status\n\n"
     code = f"import socket; s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect({limits.SOCKET!r}); s.sendall({question.encode()!r}); print(s.recv(200))"
     answer = on(limited_host).run("python3 -c %s", code)
 
     assert answer.rc == 0, f"no answer: {last_line(answer.stderr)}"
-    assert "action=DUNNO" in answer.stdout, f"it answers {answer.stdout.strip()}"
+    assert f"action={COUNTED.decode()}" in answer.stdout, f"it answers {answer.stdout.strip()}"
 
 
 def test_greeting_is_the_host_name(mx_host: Host) -> None:

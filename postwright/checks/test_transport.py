@@ -26,8 +26,8 @@ _GATE = f"socketmap:unix:{GATE_SOCKET}:{ASKED}"
 _RESOLVER = f"socketmap:unix:{RESOLVER_SOCKET}:postfix"
 _NOT_FOUND = 1  # postmap(1)
 _NOBODY = "nobody-has-a-policy-here.invalid"
-# Lanes and the like inherit main.cf's; gates speak to this host itself, and relays have a level of their own.
-_OWN_LEVEL = ("gate/unix/", "gate-", "relay-")
+# Lanes and the like inherit main.cf's; gates speak to this host itself, relays and our own hosts have a level of their own.
+_OWN_LEVEL = ("gate/unix/", "gate-", "relay-", "mailbox/unix/")
 _LONGEST = 65_536  # octets of a policy (RFC 8461 §3.2)
 
 

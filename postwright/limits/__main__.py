@@ -39,11 +39,12 @@ def main(arguments: list[str]) -> int:
 async def _serve(path: Path, database: Path) -> None:
     complain, clients = Complaints(_log), set[Client]()
     counts = Counts(database)
-    limiter = Limiter(path, counts, complain)
+    over = asyncio.Event()
+    limiter = Limiter(path, counts, complain, over.set)
     listener = systemd.handed_over("policy")
     if listener is None:
         raise ConfigError("systemd hands over no socket; start postwright-limits.socket")
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, over.set)
     server = await loop.create_unix_server(
         lambda: Client(limiter, complain, clients), sock=listener, backlog=1024, **_KEPT

@@ -25,7 +25,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Config:
-    """``default`` and each of ``logins``: kind of limit → number. ``certificates``: fingerprint → login.
+    """``default`` and each of ``logins``: kind of limit → number. ``certificates``: fingerprint (or that of the key) → login.
 
     ``failure``: ``pass`` or ``defer``, what becomes of mail that cannot be counted. ``lab_clock``: a file of a practice lab.
     """
@@ -39,9 +39,9 @@ class Config:
     def limits(self, login: str) -> Mapping[str, int]:
         return self.logins.get(login, self.default)
 
-    def login_of(self, user: str, certificate: str) -> str:
-        """Whose message it is: who logged in, else whom the certificate stands for, else "": nobody is limited."""
-        return user.lower() or self.certificates.get(certificate.upper(), "")
+    def login_of(self, user: str, *fingerprints: str) -> str:
+        """Whose message it is: who logged in, else whom one of the fingerprints stands for, else "": nobody is limited."""
+        return user.lower() or next((found for it in fingerprints if (found := self.certificates.get(it.upper()))), "")
 
 
 def parsed(data: Any) -> Config:

@@ -47,6 +47,8 @@ class Counts:
     def __init__(self, path: Path) -> None:
         try:
             self._base = _opened(path)
+        except sqlite3.OperationalError:
+            raise  # locked, or no room: not the file's fault
         except sqlite3.DatabaseError:
             path.replace(path.with_suffix(".damaged"))
             for part in ("-wal", "-shm"):
@@ -77,5 +79,6 @@ def _opened(path: Path) -> sqlite3.Connection:
     base.execute("PRAGMA journal_mode = WAL")
     base.execute("PRAGMA synchronous = NORMAL")
     base.execute(_SCHEMA)
-    base.execute("SELECT count(*) FROM sent").fetchone()
+    if (found := base.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise sqlite3.DatabaseError(found)
     return base

@@ -16,17 +16,24 @@ from pathlib import Path
 from postwright.limits.config import KINDS, Config, ConfigError, read
 from postwright.limits.counts import Counts
 from postwright.pacing.clock import LabOffset
-from postwright.pacing.policy import Request, answer
+from postwright.pacing.policy import WHO, Request, answer
 
 PASS = b"DUNNO"
+# To ``request=status``, which no Postfix asks: a message of nobody was counted, and is found again.
+COUNTED = b"COUNTED"
 FAILED = b"451 4.3.0 the limit of messages cannot be looked up now, try again later"
 
 
 class Limiter:
-    """Answers Postfix. A changed configuration is taken at the next question; a broken one is not, and is told."""
+    """Answers Postfix. A changed configuration is taken at the next question; a broken one is not, and is told.
 
-    def __init__(self, path: Path, counts: Counts, complain: Callable[[str], None]) -> None:
-        self._path, self._counts, self._complain = path, counts, complain
+    ``give_up`` is called when the database fails: a new start looks at it afresh, and puts it aside if it is damaged.
+    """
+
+    def __init__(
+        self, path: Path, counts: Counts, complain: Callable[[str], None], give_up: Callable[[], object]
+    ) -> None:
+        self._path, self._counts, self._complain, self._give_up = path, counts, complain, give_up
         self._version = _version(path)
         self._take(read(path))
         self._offset = LabOffset(self._config.lab_clock)
@@ -41,11 +48,14 @@ class Limiter:
         except sqlite3.Error as error:
             self._complain(f"the database cannot be used: {error}")
             reply(self.failure)
+            self._give_up()
 
     def _decided(self, request: Request) -> bytes:
+        if request.get(b"request") == b"status":
+            return self._status()
         config = self._current()
-        user, certificate = (request.get(name, b"").decode(errors="replace") for name in _WHO)
-        login = config.login_of(user, certificate)
+        who = (request.get(name, b"").decode(errors="replace") for name in WHO)
+        login = config.login_of(*who)
         limits = config.limits(login) if login else {}
         if not limits:
             return PASS
@@ -61,6 +71,11 @@ class Limiter:
         self._counts.count(login, recipients, now)
         return PASS
 
+    def _status(self) -> bytes:
+        now = time.time()
+        self._counts.count("", 1, now)
+        return COUNTED if self._counts.sent("", now).hour["messages"] else FAILED
+
     def _current(self) -> Config:
         version = _version(self._path)
         if version != self._version:
@@ -70,9 +85,6 @@ class Limiter:
             except ConfigError as error:
                 self._complain(f"{error}; the limits before go on")
         return self._config
-
-
-_WHO = (b"sasl_username", b"ccert_fingerprint")
 
 
 def _too_many(login: str, more: int, most: int, period: str) -> bytes:

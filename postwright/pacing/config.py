@@ -104,7 +104,10 @@ class Stream:
 
 @dataclass(frozen=True)
 class Config:
-    """``certificates``: fingerprint of a client's certificate → the login it stands for."""
+    """``certificates``: fingerprint of a client's certificate, or of its key → the login it stands for.
+
+    ``own_addresses``: mailboxes, in lower case, that another host of ours holds, of domains that are not this one's.
+    """
 
     host: str
     addresses: tuple[Address, ...]
@@ -122,6 +125,7 @@ class Config:
     metrics: tuple[str, int] | None
     lab_clock: str | None
     header_streams: bool = False
+    own_addresses: frozenset[str] = frozenset()
     certificates: Mapping[str, str] = field(default_factory=dict)
     lanes: Mapping[str, Lane] = field(init=False)
     by_provider: Mapping[str, tuple[Lane, ...]] = field(init=False)
@@ -137,9 +141,14 @@ class Config:
             for provider in self.providers:
                 yield Lane(f"{address.label}-{provider.name}", address, provider)
 
-    def user_of(self, login: str, certificate: str) -> str:
-        """Whose message it is: who logged in, else whom the certificate stands for, of those that streams name; or ""."""
-        return login or self.certificates.get(certificate.upper(), "")
+    def ours(self, recipient: str, domain: str) -> bool:
+        """Whether it is mail to ourselves, with an extension of the address (VERP) too: nothing of it is paced."""
+        local = recipient.rpartition("@")[0].partition("+")[0].lower()
+        return domain in self.own_domains or f"{local}@{domain}" in self.own_addresses
+
+    def user_of(self, login: str, *fingerprints: str) -> str:
+        """Whose message it is: who logged in, else whom one of the fingerprints stands for, of those streams name; or ""."""
+        return login or next((found for it in fingerprints if (found := self.certificates.get(it.upper()))), "")
 
     @cached_property
     def failure_answer(self) -> bytes:

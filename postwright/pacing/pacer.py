@@ -17,7 +17,7 @@ from .asked import Exchangers, Expected, Mail, at_once
 from .books import Books
 from .config import RELAY, UNKNOWN_STREAM, Stream
 from .decide import Decision, Question, beyond, decide, stream_of
-from .policy import Request, answer, domain_of
+from .policy import WHO, Request, answer, domain_of
 from .pools import Ways, ways
 from .providers import UNKNOWN
 
@@ -62,7 +62,7 @@ class Pacer:
             return
         count, at_gate = get(b"recipient_count", b""), get(b"server_port") == self._gate_port
         queue_id, recipient, sender = get(b"queue_id", b""), get(b"recipient", b""), get(b"sender", b"")
-        who = (get(it, b"").decode(errors="replace") for it in (b"sasl_username", b"ccert_fingerprint"))
+        who = (get(it, b"").decode(errors="replace") for it in WHO)
         user = self.books.config.user_of(*who)
         if not _COUNT.fullmatch(count) or not _QUEUE_ID.fullmatch(queue_id) or int(count) < 1:
             reply(self.failure)
@@ -80,8 +80,9 @@ class Pacer:
         return self._gates.get(stream.name, self._gate) if stream else self._gate
 
     def _one(self, mail: Mail, reply: Reply) -> None:
-        domain = domain_of(mail.recipient.decode(errors="replace"))
-        if not domain or domain in self.books.config.own_domains:
+        recipient = mail.recipient.decode(errors="replace")
+        domain = domain_of(recipient)
+        if not domain or self.books.config.ours(recipient, domain):
             reply(DUNNO)
             return
         if self.books.config.header_streams and not mail.at_gate:

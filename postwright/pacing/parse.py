@@ -35,7 +35,7 @@ _NEEDED = frozenset(
         "lab_clock",
     ]
 )
-_OPTIONAL = frozenset(["relays", "header_streams", "certificates"])
+_OPTIONAL = frozenset(["relays", "header_streams", "certificates", "own_addresses"])
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
@@ -73,6 +73,7 @@ def _rest(reader: Reader, top: Mapping[str, Any]) -> dict[str, Any]:
         "gate_filter": transport(reader, "gate.filter", gate.get("filter")),
         "metrics": _metrics(reader, top.get("metrics")),
         "header_streams": reader.yes("header_streams", top.get("header_streams", False)),
+        "own_addresses": frozenset(reader.texts("own_addresses", top.get("own_addresses", []))),
         "certificates": _certificates(reader, top.get("certificates", {})),
         "lab_clock": None if top.get("lab_clock") is None else reader.text("lab_clock", top["lab_clock"]),
     }

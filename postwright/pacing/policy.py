@@ -12,6 +12,8 @@ from typing import Literal
 
 LONGEST_REQUEST = 65_536  # bytes, with the empty line
 LONGEST_LINE = 8_192  # bytes, without its end
+# The attributes of who sends: the login, and what Postfix knows a client's certificate by, which is either of the two.
+WHO = (b"sasl_username", b"ccert_fingerprint", b"ccert_pubkey_fingerprint")
 
 _SHAPE = re.compile(rb"(?:[^\n=\0]+=[^\n\0]*+\n)+")
 _PAIRS = re.compile(rb"([^\n=]+)=([^\n]*)\n")

@@ -18,7 +18,7 @@ from postwright.model import Acme, Rfc2136
 from postwright.policy_hosts import policy_names
 from postwright.render import template
 from postwright.services import policies, postfix, submission
-from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service
+from postwright.services.parts import Check, Context, HostDirectory, HostFile, Service, sound_units
 from postwright.services.tls import CERTIFICATE, KEY
 
 FOLDER = "/etc/postwright/acme"
@@ -123,7 +123,7 @@ SERVICE = Service(
     directories=_directories,
     checks=(
         Check(f"python3 -B {PROGRAM} check"),
-        Check(f"systemd-analyze verify --recursive-errors=no --man=no {' '.join(_UNITS)}"),
+        sound_units(*_UNITS),
     ),
     unit=lambda _release: TIMER,
     kept=(CERTIFICATE, KEY),

@@ -23,7 +23,11 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "configurations": [it.configuration for it in signers],
         "keys": [*(it.keys for it in signers), "/etc/postwright/tls", *_kept(context)],
         "users": _USERS,
-        "access": ["/etc/ssh", *(["/etc/sudoers.d"] if context.host.ssh.sudo else [])],
+        "access": [
+            "/etc/ssh",
+            *(["/root/.ssh"] if context.host.ssh.user == "root" else []),
+            *(["/etc/sudoers.d"] if context.host.ssh.sudo else []),
+        ],
     }
     return (
         HostFile(RULES, template("hardening/audit.rules.j2", context, **values), mode=0o640),

@@ -14,6 +14,7 @@ from postwright.model import IPNetwork, Login
 from postwright.services.parts import Context
 
 TABLE = "/etc/postfix/certificates"
+CLASS = "certificate_"  # how the name of a login's restriction class, and of its table, begins
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Certified:
     @property
     def name(self) -> str:
         """Its restriction class; the same whoever else comes and goes."""
-        return f"certificate_{sha256(self.login.encode()).hexdigest()[:12]}"
+        return f"{CLASS}{sha256(self.login.encode()).hexdigest()[:12]}"
 
     @property
     def path(self) -> str:

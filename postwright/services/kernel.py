@@ -71,7 +71,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
 
 def _made(context: Context) -> Iterator[HostFile]:
     said = context.fleet.hardening
-    yield HostFile(f"/etc/systemd/system/{UNIT}", template("hardening/kernel.service.j2", context))
+    yield HostFile(f"/etc/systemd/system/{UNIT}", template("hardening/kernel.service.j2", context, compare=COMPARE))
     if said.journal:
         text = template("hardening/journald.conf.j2", context, journal=said.journal)
         yield HostFile("/etc/systemd/journald.conf.d/postwright.conf", text)

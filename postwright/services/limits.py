@@ -15,7 +15,7 @@ from typing import Any
 from postwright.model import Fleet, Host, Limits, Login
 from postwright.render import template
 from postwright.services import submission
-from postwright.services.parts import Check, Context, HostFile, Service
+from postwright.services.parts import Check, Context, HostFile, Service, sound_units
 
 CODE = "/etc/postwright/limits"
 CONFIGURATION = "/etc/postwright/limits.json"
@@ -105,7 +105,7 @@ SERVICE = Service(
     checks=(
         # -B: what is staged must stay as it is.
         Check(f"PYTHONPATH={CODE} python3 -B -P -s -m postwright.limits check {CONFIGURATION}"),
-        Check(f"systemd-analyze verify --recursive-errors=no --man=no {' '.join(_UNITS)}"),
+        sound_units(*_UNITS),
     ),
     unit=lambda _release: UNIT,
     ready=f"test -S {SOCKET}",

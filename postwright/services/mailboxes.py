@@ -12,7 +12,7 @@ from postwright.mailboxes import ROOT, end_of, folder, held_by
 from postwright.model import Mailbox
 from postwright.render import template
 from postwright.services.addresses import aliases
-from postwright.services.parts import Check, Context, HostFile, Service
+from postwright.services.parts import Context, HostFile, Service, sound_units
 
 USER = "postwright-mail"
 PASSWORDS = "/etc/dovecot/mailboxes.passwd"
@@ -56,7 +56,7 @@ def folders(context: Context) -> tuple[str, ...]:
 def _files(context: Context) -> tuple[HostFile, ...]:
     held = held_by(context.fleet, context.host)
     hashes = context.secrets.mailbox_hashes
-    passwords = "".join(f"{it}:{_scheme(hashes[it])}::::::{_networks(box)}\n" for it, box in sorted(held.items()))
+    passwords = "".join(f"{it}:{with_scheme(hashes[it])}::::::{_networks(box)}\n" for it, box in sorted(held.items()))
     said = {"user": USER, "root": ROOT, "kept": _kept(held)}
     return (
         HostFile(PASSWORDS, passwords.encode(), mode=0o640, group="dovecot", secret=True),
@@ -65,7 +65,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
     )
 
 
-def _scheme(password_hash: str) -> str:
+def with_scheme(password_hash: str) -> str:
     """crypt(3) output as Dovecot wants it; one that names its scheme already is left alone."""
     return password_hash if password_hash.startswith("{") else "{CRYPT}" + password_hash
 
@@ -102,7 +102,7 @@ SERVICE = Service(
     title="mailboxes",
     packages=("dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd"),
     files=_files,
-    checks=(Check(f"systemd-analyze verify --recursive-errors=no --man=no {UNITS}/postwright-mail-keep.timer"),),
+    checks=(sound_units(*(it for it in _TEMPLATES if "-keep." in it)),),
     # Who reads mail is served the host's certificate.
     uses=("tls",),
     # Removed when Dovecot has been started without them; a timer that loses its file while it runs counts as failed.

@@ -126,4 +126,6 @@ SERVICE = Service(
     unit=unit,
     uses=("tls", "resolver", "relay", "outbound"),
     ready="ss -Hltn sport = :25 | grep -q .",
+    # The arguments of the running master name them, and each new process of it opens them.
+    lasting=(certified.TABLE, f"{ETC}/{certified.CLASS}", f"{ETC}/from_headers", f"{ETC}/stream_headers"),
 )

@@ -30,8 +30,13 @@ SERVICE = Service(
     # Postfix knows no way to log in without them.
     packages=("libsasl2-modules",),
     files=_files,
-    # One login at one server; Postfix itself says nothing of a line that is none.
-    checks=(Check(f"! grep -Eqv '^\\[[^]]+\\]:[0-9]+ [^ :]+:.+$' {RELAY_PASSWORDS}"),),
+    # One login at one server, in the table of each relay; Postfix itself says nothing of a line that is none.
+    checks=(
+        Check(
+            f"set -- $(ls -d {RELAY_PASSWORDS} {RELAY_PASSWORDS}_* 2>/dev/null); "
+            "test $# -gt 0 && ! grep -Eqv '^\\[[^]]+\\]:[0-9]+ [^ :]+:.+$' \"$@\""
+        ),
+    ),
     # Postfix uses it until it has been restarted without.
     lasting=(RELAY_PASSWORDS,),
     wanted=_wanted,

@@ -82,6 +82,8 @@ CODES = Service(
     title="second factor",
     packages=("libpam-google-authenticator",),
     files=lambda context: (HostFile(_PAM, template("hardening/pam_sshd.j2", context)),),
+    # sshd names it until its trial: without it PAM would take `other`, which asks for a password.
+    lasting=(_PAM,),
     wanted=_asks_for_codes,
 )
 
@@ -92,4 +94,6 @@ SERVICE = Service(
     checks=(Check(_CHECK),),
     unit=lambda _release: UNIT,
     tried=True,
+    # A power cut in the middle of the trial that takes all of it away is undone too.
+    lasting=(f"/etc/systemd/system/{UNIT}",),
 )

@@ -36,7 +36,7 @@ def _passwords(path: str, context: Context, hashes: Mapping[str, str]) -> HostFi
     """A passwd-file of Dovecot: login, hash, and the networks the login may come from (allow_nets)."""
     networks = {it.login: ",".join(map(str, it.networks)) for it in context.fleet.logins if it.networks}
     lines = (
-        f"{login}:{_scheme(value)}" + (f"::::::allow_nets={networks[login]}" if login in networks else "")
+        f"{login}:{mailboxes.with_scheme(value)}" + (f"::::::allow_nets={networks[login]}" if login in networks else "")
         for login, value in sorted(hashes.items())
     )
     text = "".join(f"{line}\n" for line in lines)
@@ -59,11 +59,6 @@ def _said(login: Login, notes: Mapping[str, str]) -> Iterator[str]:
         yield f"from {', '.join(map(str, login.networks))}"
     if login.certificates:
         yield f"certificates {', '.join(login.certificates)}"
-
-
-def _scheme(password_hash: str) -> str:
-    """crypt(3) output as Dovecot wants it; one that names its scheme already is left alone."""
-    return password_hash if password_hash.startswith("{") else "{CRYPT}" + password_hash
 
 
 def wanted_on(fleet: Fleet, host: Host) -> bool:

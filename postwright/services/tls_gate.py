@@ -11,7 +11,7 @@ from importlib import resources
 
 from postwright.render import template
 from postwright.services.outbound import ASKED, GATE_SOCKET
-from postwright.services.parts import Check, Context, HostFile, Service
+from postwright.services.parts import Check, Context, HostFile, Service, sound_units
 
 CODE = "/etc/postwright/tls-gate"
 RESOLVER_SOCKET = "/run/mta-sts/resolver.sock"
@@ -76,7 +76,7 @@ GATE = Service(
     checks=(
         # -B: what is staged must stay as it is.
         Check(f"PYTHONPATH={CODE} python3 -B -P -s -m tlsgate check"),
-        Check(f"systemd-analyze verify --recursive-errors=no --man=no {' '.join(_GATE_UNITS)}"),
+        sound_units(*_GATE_UNITS),
     ),
     unit=lambda _release: UNIT,
     # A name nobody has a policy for: if postmap has nothing to say, the gate and the resolver behind it have answered.

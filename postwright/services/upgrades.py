@@ -9,16 +9,18 @@ from postwright.render import template
 from postwright.services.parts import Check, Context, HostFile, Service
 
 TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
+# apt touches them when it has looked for updates, and when they were installed; where it failed it says nothing.
+STAMPS = ("/var/lib/apt/periodic/update-stamp", "/var/lib/apt/periodic/upgrade-stamp")
 UNIT = "postwright-upgrades.service"
 _RUN = "/etc/postwright/upgrades.conf"
-_PERIODIC = "/etc/apt/apt.conf.d/52postwright-upgrades"
+PERIODIC = "/etc/apt/apt.conf.d/52postwright-upgrades"
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
     said = context.fleet.hardening.upgrades
     drop_in = f"# Made by postwright; see {_RUN}.\n[Service]\nEnvironment=APT_CONFIG={_RUN}\n".encode()
     return (
-        HostFile(_PERIODIC, template("hardening/upgrades.conf.j2", context, upgrades=said), taken_up="use"),
+        HostFile(PERIODIC, template("hardening/upgrades.conf.j2", context, upgrades=said), taken_up="use"),
         HostFile(_RUN, template("hardening/upgrades_run.conf.j2", context), taken_up="use"),
         HostFile("/etc/systemd/system/apt-daily-upgrade.service.d/postwright.conf", drop_in),
         HostFile(f"/etc/systemd/system/{UNIT}", template("hardening/upgrades.service.j2", context)),

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from support import context, host_data, mail_fleet, problems
+from support import context, host_data, mail_fleet, problems, project
 
 from postwright.hosts.preflight import problems as unfit
 from postwright.model import Fleet, Hardening
+from postwright.services import kernel_values
 from postwright.services.bundle import bundle
+from postwright.services.parts import Context, HostSecrets
 
 RELEASES = ("12", "13")
 SSHD = "/etc/postwright/sshd.conf"
@@ -58,12 +60,32 @@ def test_a_second_factor_is_asked_of_everybody_but_those_who_come_from_known_net
     assert ("verify-required" in person) == (factor == "fido2")
 
 
+@pytest.mark.parametrize(("key_only", "root"), [([], "no"), (["backup"], "no"), (["root"], "prohibit-password")])
+def test_root_may_log_in_beside_a_second_factor_only_where_it_is_excepted_from_it(tmp_path, key_only, root):
+    fleet = mail_fleet(firewall={"ssh_from": ["192.0.2.0/24"]}, hardening={"ssh": {"second_factor": "totp", "key_only": key_only}})  # fmt: skip
+    made = project(tmp_path, host_data(fleet=fleet, ssh_user="deploy")).fleet
+    files = bundle(Context(made, made.hosts[0], "13", HostSecrets())).files
+    (text,) = (file.content.decode() for file in files if file.path == SSHD)
+
+    assert settings(text)["PermitRootLogin"] == root
+
+
 def test_a_code_is_asked_by_pam_alone_and_never_of_who_has_no_secret(tmp_path):
     files = with_hardening(tmp_path, ssh={"second_factor": "totp"})
 
-    assert "PAMServiceName postwright-sshd\n" in files[SSHD]
+    assert "UsePAM yes\nPAMServiceName postwright-sshd\n" in files[SSHD]
     assert "pam_google_authenticator.so\n" in files["/etc/pam.d/postwright-sshd"]
     assert "common-auth" not in files["/etc/pam.d/postwright-sshd"]
+
+
+@pytest.mark.parametrize("path", ["/etc/pam.d/postwright-sshd", "/etc/systemd/system/postwright-ssh.service"])
+def test_what_sshd_and_its_trial_need_lasts_until_the_trial_is_over(tmp_path, path):
+    made = context(tmp_path)
+    without = replace(made, fleet=made.fleet.model_copy(update={"hardening": Hardening.model_validate({"ssh": False})}))
+
+    assert path in with_hardening(tmp_path, ssh={"second_factor": "totp"})
+    assert path not in (file.path for file in bundle(without).files)
+    assert path.startswith(bundle(without).lasting)
 
 
 @pytest.mark.parametrize("part", ["ssh", "sandbox", "upgrades", "sysctl", "audit"])
@@ -95,6 +117,30 @@ def test_settings_to_leave_are_left_and_forwarding_always_is(tmp_path):
     assert "ip_forward" not in whole
 
 
+@pytest.mark.parametrize(
+    ("live", "said", "after"),
+    [
+        ({"rp_filter": "0", "ptrace_scope": "0"}, 2, {"rp_filter": "2", "ptrace_scope": "1"}),
+        ({"rp_filter": "1", "ptrace_scope": "3"}, 0, {"rp_filter": "1", "ptrace_scope": "3"}),
+        ({"rp_filter": "2", "ptrace_scope": "1"}, 0, {"rp_filter": "2", "ptrace_scope": "1"}),
+    ],
+)
+def test_a_kernel_setting_that_is_stricter_holds_and_is_not_lowered(tmp_path, monkeypatch, capsys, live, said, after):
+    (tmp_path / "settings").write_text("# ours\nrp_filter = 2\nptrace_scope = 1\nnot.there = 1\n")
+    for name, value in live.items():
+        (tmp_path / name).write_text(value)
+    monkeypatch.setattr(kernel_values, "SETTINGS", str(tmp_path / "settings"))
+    monkeypatch.setattr(kernel_values, "PROC", f"{tmp_path}/")
+
+    with pytest.raises(SystemExit) as ended:
+        kernel_values.main([])
+    kernel_values.main(["set"])
+
+    assert len(str(ended.value.code or "").splitlines()) == said
+    assert {name: (tmp_path / name).read_text() for name in live} == after
+    assert "not.there cannot be set here" in capsys.readouterr().out
+
+
 def test_only_security_updates_come_and_no_reboot_unless_a_time_is_named(tmp_path):
     path = "/etc/apt/apt.conf.d/52postwright-upgrades"
     never, at = with_hardening(tmp_path)[path], with_hardening(tmp_path, upgrades={"reboot_at": "04:30"})[path]
@@ -110,6 +156,7 @@ def test_the_audit_log_names_no_folder_a_host_does_not_have(tmp_path):
     made = context(tmp_path, host="mx2")
     relay = {file.path: file.content.decode() for file in bundle(made).files}[path]
 
+    assert "dir=/root/.ssh " in relay
     assert "dir=/etc/dovecot" in with_hardening(tmp_path)[path]
     assert "dovecot" not in relay
     assert "ed25519" not in relay

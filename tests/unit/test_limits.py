@@ -27,6 +27,7 @@ class World:
     """A limiter with a clock that is set by hand."""
 
     def __init__(self, base, monkeypatch):
+        self.ended = 0
         self.path, self.database, self.complaints = base / "limits.json", base / "sent.sqlite", []
         self.now = START
         monkeypatch.setattr(limiter.time, "time", lambda: self.now)
@@ -41,11 +42,14 @@ class World:
 
     def restart(self):
         self.counts = Counts(self.database)
-        self.limiter = Limiter(self.path, self.counts, self.complaints.append)
+        self.limiter = Limiter(self.path, self.counts, self.complaints.append, self.end)
 
-    def ask(self, login="crm", recipients=1, certificate=""):
+    def end(self):
+        self.ended += 1
+
+    def ask(self, login="crm", recipients=1, certificate="", **more):
         found = []
-        said = {"sasl_username": login, "recipient_count": str(recipients), "ccert_fingerprint": certificate}
+        said = {"sasl_username": login, "recipient_count": str(recipients), "ccert_fingerprint": certificate, **more}
         self.limiter.ask({name.encode(): value.encode() for name, value in said.items()}, found.append)
         (answer,) = found
         return answer
@@ -145,6 +149,14 @@ def test_a_certificate_counts_for_its_login(world):
     assert world.ask("", certificate=FINGERPRINT.replace("A", "C")) == PASS
 
 
+def test_a_certificate_counts_for_its_login_by_the_fingerprint_of_its_key_too(world):
+    """Postfix lets a client in by either."""
+    world.write(default={"messages_per_hour": 1}, certificates={FINGERPRINT: "crm"})
+    world.ask("", certificate="CD", ccert_pubkey_fingerprint=FINGERPRINT)
+
+    assert over(world.ask("crm"))
+
+
 def test_a_configuration_that_is_broken_is_told_and_the_one_before_goes_on(world):
     world.write(default={"messages_per_hour": 1})
     world.ask()
@@ -162,6 +174,49 @@ def test_what_cannot_be_counted_passes_or_waits_as_the_inventory_says(world, fai
 
     assert world.ask().startswith(expected)
     assert "the database cannot be used" in world.complaints[0]
+
+
+def test_a_database_that_fails_at_work_ends_the_program_and_its_next_start_counts_again(world):
+    world.write(default={"messages_per_hour": 1})
+    world.ask()
+    world.counts._base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = world.database.stat().st_size
+    with world.database.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (size - 4096))
+    world.counts._base.execute("PRAGMA shrink_memory")
+
+    assert world.ask() == PASS
+    assert world.ended == 1
+    world.restart()
+    world.ask()
+    assert over(world.ask())
+    assert world.ended == 1
+
+
+def test_a_database_that_is_only_locked_is_not_put_aside(world):
+    world.write(default={"messages_per_hour": 1})
+    world.ask()
+    world.counts.close()
+    with sqlite3.connect(world.database, isolation_level=None) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError):
+            world.restart()
+        other.execute("ROLLBACK")
+    other.close()
+    world.restart()
+
+    assert over(world.ask())
+    assert not world.database.with_suffix(".damaged").exists()
+
+
+def test_who_asks_how_it_is_hears_whether_the_database_counts(world):
+    assert world.ask("", request="status") == b"action=COUNTED\n\n"
+    world.counts._base.execute("DROP TABLE sent")
+
+    assert world.ask("", request="status") == PASS  # what Postfix would be told
+    assert world.ended == 1
 
 
 def test_a_damaged_database_is_put_aside_and_counting_begins_anew(world):

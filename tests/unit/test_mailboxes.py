@@ -9,6 +9,7 @@ from postwright import forwarding
 from postwright.hosts.plan import left_behind
 from postwright.mailboxes import end_of, folder, holder
 from postwright.services.bundle import bundle
+from postwright.services.pacing import configuration
 from postwright.services.parts import Context
 
 BOX = {"password_hash": "app.hash"}
@@ -104,6 +105,19 @@ def test_mail_for_a_mailbox_of_another_host_is_asked_for_there_and_handed_on(tmp
     assert "\nbounce.customer.example reject_unverified_recipient\n" in files["/etc/postfix/mailbox_verify"]
     assert "\nsales@example.com DUNNO\n" in files["/etc/postfix/mailbox_verify"]
     assert "192.0.2.20 OK\n" in files["/etc/postfix/mailbox_peers"]
+
+
+def test_a_paced_host_that_takes_no_mail_in_hands_mail_for_mailboxes_on_by_no_lane(tmp_path):
+    """The host that holds it would say 450 to what comes from an address of ours, were it not the one."""
+    fleet = mail_fleet(**BOXES, pacing={})
+    hosts = (host_data(fleet=fleet), another_host(fleet=fleet), another_host("out", fleet, roles=["submission"], addresses=[("192.0.2.30", "out.example.com")]))  # fmt: skip
+    found = project(tmp_path, *hosts).fleet
+    said = {it.name: configuration(Context(found, it, "13", secrets_of(found, it))) for it in found.hosts}
+
+    assert said["out"]["own_addresses"] == ["bounce@example.com", "reports@example.com"]
+    assert "own_addresses" not in said["mx1"]  # by their domain, which has aliases here too
+    assert "example.com" in said["mx1"]["own_domains"]
+    assert "example.com" not in said["out"]["own_domains"]  # its other addresses leave by a lane
 
 
 @pytest.mark.parametrize("release", ["12", "13"])
@@ -223,6 +237,31 @@ _NO_BOXES = {
     "domains": [{"name": "example.com"}],
     "zones": BOXES["zones"],
 }
+
+
+def test_an_unban_of_one_jail_lifts_no_ban_of_another(tmp_path):
+    files, _ = files_of(tmp_path, "mx1")
+    sets = re.findall(
+        r"^action = postwright\[set=(\w+)\]$", files["/etc/fail2ban/jail.d/postwright.local"], re.MULTILINE
+    )
+
+    assert len(sets) == len(set(sets)) == 3
+    for name in set(sets) - {"ssh"}:
+        assert f"ip saddr @{name}_v4 tcp dport {{ 993, 995 }} reject" in files["/etc/postwright/bans.nft"]
+
+
+def test_mail_of_each_mailbox_is_looked_at_whatever_becomes_of_another_and_its_unit_is_checked(tmp_path):
+    files, made = files_of(tmp_path, "mx1")
+    runs = [
+        line
+        for line in files["/etc/systemd/system/postwright-mail-keep.service"].splitlines()
+        if line.startswith("ExecStart=")
+    ]
+    commands = [check.command for service, check in made.checks if service == "mailboxes"]
+
+    assert runs
+    assert all(line.startswith("ExecStart=-doveadm expunge ") for line in runs)
+    assert [all(f"postwright-mail-keep.{kind}" in it for kind in ("service", "timer")) for it in commands] == [True]
 
 
 def test_ports_of_readers_are_open_on_hosts_that_hold_a_mailbox_alone(tmp_path):

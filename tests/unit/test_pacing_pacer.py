@@ -127,6 +127,16 @@ def test_no_request_is_answered_as_without_an_agent(tmp_path, failure, answer):
     assert list(map(action, said)) == [answer]
 
 
+@pytest.mark.parametrize(
+    ("recipient", "answer"),
+    [("Box@ours.example", "DUNNO"), ("box+4711@ours.example", "DUNNO"), ("other@ours.example", f"FILTER {V4}-other:")],
+)
+def test_mail_for_a_mailbox_of_another_host_of_ours_is_not_paced(tmp_path, recipient, answer):
+    world = World(tmp_path, config(own_addresses=["box@ours.example"]))
+
+    assert asked(world, 1, recipient=recipient) == [answer]
+
+
 def test_a_domain_that_must_be_looked_up_is_answered_when_that_is_done(world):
     world.domains.slow = True
     said, works = [], []
@@ -210,6 +220,7 @@ def test_a_client_with_a_certificate_is_of_the_stream_of_its_login(tmp_path):
     asked(world, BUDGET)
 
     assert asked(world, 1, 10, ccert_fingerprint="AB:CD") == [RELAY]
+    assert asked(world, 1, 13, ccert_fingerprint="99", ccert_pubkey_fingerprint="AB:CD") == [RELAY]
     assert asked(world, 1, 11, ccert_fingerprint="EF:01") == [HOLD]
     assert asked(world, 1, 12, ccert_fingerprint="EF:01", sasl_username="monitor") == [RELAY]
 

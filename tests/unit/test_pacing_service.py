@@ -248,7 +248,7 @@ def test_a_host_with_ipv6_only_still_listens_on_its_own_ipv4_and_sends_by_ipv6_a
     assert "\ninet_protocols = ipv4, ipv6\n" in found["/etc/postfix/main.cf"]
     sending = {name: it for name, it in entries(found["/etc/postfix/master.cf"]).items() if name.endswith(" smtp")}
     gone = [name for name, options in sending.items() if "-o inet_protocols=ipv6" not in options]
-    assert gone == ["gate smtp", "gate-receipts smtp", "gate-app smtp", "relay-out smtp"]
+    assert gone == ["gate smtp", "gate-receipts smtp", "gate-app smtp"]
 
 
 def test_the_clock_of_a_lab_is_looked_at_only_where_all_domains_are_a_labs(tmp_path, read):

@@ -12,7 +12,7 @@ from support import host_data, mail_fleet, mail_host, project, secrets_of
 from postwright.gates import GATE_PORT, Gate, address, gates
 from postwright.model import Fleet, Stream
 from postwright.pacing.parse import parsed
-from postwright.services import unbind
+from postwright.services import relay, unbind
 from postwright.services.bundle import bundle
 from postwright.services.pacing import CONFIGURATION
 from postwright.services.parts import Context
@@ -161,6 +161,28 @@ def test_each_relay_has_a_transport_and_a_password_of_its_own_though_they_share_
         "relay": "relay-out:[smtp.esp.example]:587",
         "esp": "relay-out-esp:[smtp.esp.example]:587",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sound"),
+    [
+        ("relay_password", "[smtp.esp.example]:587 a:first", True),
+        ("relay_password_esp", "smtp.esp.example b", False),
+        ("relay_password", None, True),
+        ("relay_password_esp", None, True),
+        ("*", None, False),
+    ],
+)
+def test_the_password_of_every_relay_is_looked_at_before_postfix_has_it(tmp_path, name, content, sound):
+    for file in ("relay_password", "relay_password_esp"):
+        (tmp_path / file).write_text("[smtp.esp.example]:587 a:x\n")
+    for path in tmp_path.glob(name):
+        path.write_text(f"{content}\n") if content else path.unlink()
+    (check,) = relay.SERVICE.checks
+
+    done = subprocess.run(["sh", "-c", check.command.replace("/etc/postfix", str(tmp_path))], check=False)
+
+    assert (done.returncode == 0) is sound
 
 
 def test_the_agent_knows_pools_and_relays_as_the_inventory_says_them(tmp_path):

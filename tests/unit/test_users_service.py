@@ -108,6 +108,22 @@ def test_the_certificate_of_a_suspended_user_counts_no_more(tmp_path):
     assert "/etc/postfix/certificates" not in made
 
 
+def test_all_that_the_arguments_of_a_running_postfix_name_lasts_until_its_restart(tmp_path):
+    """Each new smtpd and cleanup opens it, whatever master.cf says by then."""
+    made = with_users(tmp_path, certificates=(FINGERPRINT,))
+    said = {"streams": {"bulk": {"headers": {"X-Stream": "bulk"}}}}
+    before = replace(made, fleet=made.fleet.model_copy(update={"pacing": Pacing.model_validate(said)}))
+    named = set(re.findall(r":(/etc/[\w/]+)", text(before, "/etc/postfix/master.cf")))
+    lasting = bundle(replace(made, fleet=made.fleet.model_copy(update={"logins": (), "users": None}))).lasting
+    of_logins = {path for path in files(before) if path.startswith("/etc/postfix/certificate_")}
+
+    assert len(named) > 3
+    assert len(of_logins) == 1
+    assert [
+        path for path in named | of_logins if not path.startswith((*lasting, "/etc/postfix/submission_headers"))
+    ] == []
+
+
 def test_without_certificates_no_client_is_asked_for_one(tmp_path):
     assert "ccert" not in text(with_users(tmp_path), "/etc/postfix/master.cf")
 
@@ -141,6 +157,7 @@ def refused(table, header):
     [
         ("a@example.com", False), ("<a@example.com>", False), ("A. B. <a@example.com>", False), ('"A, \\"B\\"" <a@example.com>', False),
         ("a@example.com (A B)", False), ("=?utf-8?q?A=C3=A4?= [x] <a@example.com>", False), ('"a b"@example.com, b@example.com', False),
+        ("Team (x (y)) <a@example.com>", False), ("a@example.com (x (y (z)) v)", False), ("Team (x (y) <a@example.com>", True),
         ('"A <a@example.com>', True), ("A) <a@example.com>", True), ("A <a@example.com", True), ("<<a@example.com>", True),
         ("A <@example.com>", True), ("A <a@>", True), ("A", True), ("", True), ("@example.com", True), ("a@b@example.com <a>", True),
     ],
