@@ -13,7 +13,7 @@ from postwright.lab import box, state
 _HERE = Path(__file__).parent
 _WANTED = _HERE / "scanner.txt"
 _SCANNER = Path(sys.prefix) / "sslyze"
-_CA = "/root/lab-authority.pem"
+_CA = "/run/lab-authority.pem"
 
 
 def scanner():
