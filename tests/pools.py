@@ -26,6 +26,7 @@ SIX = "six.test"  # reached by IPv6 alone
 USER = f"crm@{SENDING_DOMAIN}"
 RELAY_PORT, RELAY_LOGIN, RELAY_PASSWORD = 465, "apikey", "a pass:word"
 _SECOND, _THIRD = 100, 101  # beyond the host's own last byte
+_MORE = 200  # the last byte of the first of those that make it sixteen
 
 _ADDRESSES = """
 cat >/etc/systemd/system/lab-pools.service <<'end'
@@ -104,6 +105,11 @@ class Pooled(Paced):
         last = LAST_BYTE[self.operator.host]
         return self.layout.v4(last + _SECOND), self.layout.v4(last + _THIRD), self.layout.v6(last + _SECOND)
 
+    @property
+    def sixteen(self):
+        """Addresses of that pool that make a host have as many in all as it may."""
+        return (*self.marketing, *(self.layout.v4(_MORE + number) for number in range(11)))
+
     def prepare(self):
         added = "\n".join(
             f"ExecStart=ip address replace {ip}{_length(ip)} dev eth0{_at_once(ip)}" for ip in self.marketing
@@ -117,9 +123,13 @@ class Pooled(Paced):
     def remove(self, ip):
         self.operator.on_host(f"ip address delete {ip}{_length(ip)} dev eth0")
 
-    def project(self, name, said, without=()) -> Operator:
+    def project(self, name, said, without=(), marketing=None) -> Operator:
         code = INVENTORY.format(
-            marketing=self.marketing, without=without, network=f"{self.layout.v4(MACHINE)}/32", user=USER, said=said
+            marketing=marketing or self.marketing,
+            without=without,
+            network=f"{self.layout.v4(MACHINE)}/32",
+            user=USER,
+            said=said,
         )
         return self.operator.changed(name, code)
 
@@ -127,7 +137,7 @@ class Pooled(Paced):
         """The pool whose address and HELO name a receiver saw; None if they do not belong together."""
         seen = attempt["client"], attempt["helo"]
         pools = {(ip, f"{self.operator.host}.shop.test"): "default" for ip in self.default}
-        pools |= {(ip, "news.shop.test"): "marketing" for ip in self.marketing}
+        pools |= {(ip, "news.shop.test"): "marketing" for ip in self.sixteen}
         return pools.get(seen)
 
 

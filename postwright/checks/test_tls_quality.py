@@ -31,13 +31,15 @@ def _client(ciphers: str, least: ssl.TLSVersion, most: ssl.TLSVersion) -> ssl.SS
 
 
 def _agreed(host: Host, port: int, context: ssl.SSLContext) -> str | None:
-    """Protocol and cipher the port agrees to, or None if it refuses."""
+    """Protocol and cipher the port agrees to, or None if it refuses; UnknownError if the connection ends before TLS begins."""
     kind, options = (smtplib.SMTP_SSL, {"context": context}) if port == 465 else (smtplib.SMTP, {})
     try:
         client = smtp.connected(host, kind, port, **options)
         if port != 465:
             client.starttls(context=context)
-    except (ssl.SSLError, smtplib.SMTPServerDisconnected, ConnectionError):
+    except smtplib.SMTPServerDisconnected as error:
+        raise UnknownError(f"host {host.name}: port {port} hung up before TLS began: {error}") from None
+    except (ssl.SSLError, ConnectionError):
         return None
     with client:
         cipher, version, _ = client.sock.cipher()  # type: ignore[union-attr]
@@ -58,6 +60,13 @@ def test_strong_ciphers_are_there(submission_host: Host, setting: str) -> None:
     strong = _client(":".join(STRONG), ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2)
 
     assert _agreed(submission_host, int(setting), strong), "it refuses TLS 1.2 with the ciphers it should know"
+
+
+def test_tls_is_spoken_on_25(mx_host: Host) -> None:
+    """25 speaks TLS 1.2 or 1.3 with whoever asks for it: else what follows would be refused for nothing."""
+    today = _client("DEFAULT", ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+
+    assert _agreed(mx_host, 25, today), "it refuses TLS 1.2 and 1.3"
 
 
 def test_broken_ciphers_are_refused_on_25(mx_host: Host) -> None:

@@ -8,6 +8,7 @@ from postwright.model import Fleet, Host, Login
 from postwright.render import template
 from postwright.services import mailboxes, tls
 from postwright.services.parts import Check, Context, HostFile, Service
+from postwright.tls_suites import STRONG_LIST
 
 PASSWORDS = "/etc/dovecot/submission.passwd"
 PREVIOUS = "/etc/dovecot/submission-previous.passwd"
@@ -22,7 +23,9 @@ def _files(context: Context) -> tuple[HostFile, ...]:
     hashes = context.secrets.password_hashes if wanted(context) else {}
     previous = PREVIOUS if context.fleet.users and wanted(context) else ""
     name = "submission/dovecot-2.3.conf.j2" if context.release == "12" else "submission/dovecot.conf.j2"
-    values = {"mailboxes": mailboxes.settings(context), "certificate": tls.CERTIFICATE, "key": tls.KEY}
+    values = {
+        "mailboxes": mailboxes.settings(context), "certificate": tls.CERTIFICATE, "key": tls.KEY, "ciphers": STRONG_LIST
+    }  # fmt: skip
     return (
         HostFile(
             "/etc/dovecot/dovecot.conf", template(name, context, passwords=PASSWORDS, previous=previous, **values)

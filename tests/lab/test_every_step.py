@@ -1,8 +1,9 @@
-"""Every operation of the deploy is a point to be killed at; every service has a checker that stops a bad file of it.
+"""Every operation of the deploy is a point to be killed at; every service's checker stops a bad file of it; all outlive a power cut.
 
-Both lists come from what is there: a new operation or service is covered by itself, or fails here by its name.
+Operations come from what is there; a new service without a mistake to be found in ``spoiling.py`` fails here by its name.
 """
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from inbox import arrived
 from operators import kill
+from spoiling import MISTAKES, complaints
+from spoiling import runs as in_runs
 from traffic import Traffic
 
 import postwright
@@ -53,24 +56,31 @@ fleet["hardening"] = {"ssh": {"second_factor": "totp"}}
 """
 # It needs a module of the kernel, which a lab's host cannot count on.
 NOT_HERE = {"wireguard"}
-# Files of nobody who could be asked, and what has none; with ACME the pair of certificate and key is no file of ours.
-WITHOUT_CHECK = {it.name for it in SERVICES if not it.checks} | {"tls"}
-AT_ONCE = 5  # sets of services whose files are bad in one run
+# What has none: single settings that are looked at once they are in effect, and files of programs that have no such command.
+# With ACME the pair of certificate and key is no file of ours (test_tls_keys.py).
+WITHOUT_CHECK = {"codes", "kernel", "apparmor", "tls"}
+AT_ONCE = 5  # runs for the first mistake of each service
 BREAKS = """
 
+import json as _json
 import os as _os
 from dataclasses import replace as _replace
 
+_mistakes = _json.loads(_os.environ["MISTAKES"])
 
-def _broken(service):
+
+def _spoilt(service):
+    path, added = _mistakes[service.name]
+
     def files(context):
-        return tuple(_replace(it, content=b"{{{ this is no configuration\\n") for it in service.files(context))
+        found = service.files(context)
+        assert [it for it in found if it.path == path], path
+        return tuple(_replace(it, content=it.content + added.encode()) if it.path == path else it for it in found)
 
     return _replace(service, files=files)
 
 
-_names = _os.environ["BROKEN_SERVICES"].split()
-SERVICES = tuple(_broken(it) if it.name in _names else it for it in SERVICES)
+SERVICES = tuple(_spoilt(it) if it.name in _mistakes else it for it in SERVICES)
 """
 
 
@@ -130,7 +140,7 @@ def test_runs_that_are_killed_one_operation_later_each_time_end_in_a_host_that_i
         assert ended.killed, f"{step}: {ended.stderr}"
     ended = operator.killed_at(r"before\thosts: run_script prove", "apply", "--yes", "--no-verify")
 
-    assert len(steps) >= sum(1 for it in SERVICES if it.unit and it.name not in NOT_HERE)
+    assert len(steps) >= sum(1 for it in SERVICES if it.unit and it.name not in NOT_HERE), steps
     assert ended.killed
     assert_healed(operator, before)
     assert mail.exchange(name=LAB, host=HOST).good
@@ -155,7 +165,7 @@ def test_a_run_killed_inside_any_operation_is_healed_by_the_next(whole, seconds)
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory):
-    """A copy of the package, in which the services that BROKEN_SERVICES names write nonsense."""
+    """A copy of the package, in which MISTAKES (service → path, what is added to that file) are made."""
     folder = tmp_path_factory.mktemp("broken")
     shutil.copytree(
         Path(postwright.__file__).parent, folder / "postwright", ignore=shutil.ignore_patterns("__pycache__")
@@ -165,31 +175,48 @@ def broken(tmp_path_factory):
     return folder
 
 
-def refusals(text):
-    """The services whose own checker refused, as an apply says."""
-    return set(re.findall(r"^(?:.*: )?(\S+) refuses its configuration \(", text, re.MULTILINE))
+def test_every_service_has_a_checker_but_those_we_know_of():
+    assert {it.name for it in SERVICES if not it.checks} | {"tls"} == WITHOUT_CHECK
+    assert {it.service for it in MISTAKES} == {it.name for it in SERVICES} - NOT_HERE - WITHOUT_CHECK
 
 
-def test_a_bad_file_of_any_service_is_stopped_by_its_own_checker_while_mail_flows(whole, broken, monkeypatch):
+def test_a_mistake_in_a_file_of_any_service_is_told_by_its_own_checker_while_mail_flows(whole, broken, monkeypatch):
     operator, _ = whole
     before = runs(operator)
     sums = "find /etc -type f | sort | xargs sha256sum | sha256sum"
     files = operator.on_host(sums).stdout
     monkeypatch.setenv("PYTHONPATH", str(broken))
-    names = [it.name for it in SERVICES if it.name not in NOT_HERE | WITHOUT_CHECK]
-    # Several at once: those that stand next to each other in the deploy, and read each other's files, are never in one set.
-    sets = [names[start::AT_ONCE] for start in range(AT_ONCE)]
-    found = []
+    wrong = []
 
     with Traffic(LAB, (HOST,)) as traffic:
-        for those in sets:
-            monkeypatch.setenv("BROKEN_SERVICES", " ".join(those))
+        for those in in_runs(AT_ONCE):
+            monkeypatch.setenv("MISTAKES", json.dumps({it.service: (it.path, it.added) for it in those}))
             done = operator.run("apply", "--yes", "--no-verify", check=False)
-            found.append((done.returncode, refusals(done.stderr)))
+            said = complaints(done.stderr)
+            wrong += [it for it in those if not re.search(it.said, said.pop(it.service, ""))] + [
+                (it, said[it]) for it in said
+            ]
+            wrong += [done.stderr] if wrong or done.returncode != 1 else []
         traffic.wait_for(5)
 
-    assert found == [(1, set(those)) for those in sets]
+    assert wrong == []
     assert traffic.deferred == []
     assert runs(operator) == before
     assert operator.on_host(sums).stdout == files
     arrived(LAB, traffic.tokens)
+
+
+def test_after_a_power_cut_every_service_comes_back_and_nothing_is_due(whole):
+    operator, _ = whole
+    before = runs(operator)
+    operator.cut_power()
+    operator.boot()
+    failed = operator.on_host("systemctl --failed --plain --no-legend").stdout
+    plan = operator.json("plan")
+    after = runs(operator)
+
+    assert failed == ""
+    assert plan["empty"], plan
+    assert before.keys() == after.keys()
+    assert {unit for unit in before if before[unit] == after[unit]} == set(), "these were not started anew"
+    assert mail.exchange(name=LAB, host=HOST).good

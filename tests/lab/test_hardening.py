@@ -11,6 +11,8 @@ import pytest
 from postwright.hosts.remote import package
 from postwright.lab import box, mail, state
 
+pytestmark = pytest.mark.lab
+
 LAB = "lab7"
 PASSWORD = "a password of root"  # noqa: S105 - of a lab
 LIVE = "/etc/ssh/sshd_config.d/00-postwright.conf"
@@ -52,9 +54,9 @@ def answering(said):
     return lambda _title, _text, prompts: [said for _ in prompts]
 
 
-def trial(step):
-    """A step of the trial of sshd's settings, run on the host as an apply runs it; taken back in 4 s."""
-    request = {"what": "ssh", "step": step, "seconds": 4}
+def tried(what, seconds):
+    """Begin the trial of sshd's settings or of the packet filter's rules, run on the host as an apply runs it."""
+    request = {"what": what, "step": "try", "seconds": seconds}
     return box.run(LAB, "mx1", ["python3", "-"], input=package("trial", request))
 
 
@@ -101,25 +103,36 @@ def test_an_update_that_restarts_services_leaves_nothing_for_an_apply_to_do(oper
     assert plan["empty"], plan
 
 
+def waits(operator, timer):
+    return operator.on_host(f"systemctl is-active {timer}.timer", check=False).stdout.strip() == "active"
+
+
 def test_settings_that_lock_out_take_themselves_back(operator):
     before = operator.on_host(f"cat {LIVE}").stdout
     operator.on_host("echo DenyUsers root >>/etc/postwright/sshd.conf")
-    trial("try")
+    tried("ssh", 10)
     locked_out = not logs_in(operator)
+    waiting = waits(operator, "postwright-rollback-ssh")
     until(lambda: logs_in(operator))
 
-    assert locked_out
+    assert (locked_out, waiting) == (True, True)
     assert operator.on_host(f"cat {LIVE}").stdout == before
 
 
-def test_settings_that_nobody_has_confirmed_do_not_outlive_a_power_cut(operator):
-    before = operator.on_host(f"cat {LIVE}").stdout
+def test_settings_and_rules_that_nobody_has_confirmed_do_not_outlive_a_power_cut(operator):
+    """The timers, which would take an hour, are not what brings the former back."""
+    before = operator.on_host(f"cat {LIVE}; nft list table inet postwright").stdout
     operator.on_host("echo DenyUsers root >>/etc/postwright/sshd.conf")
-    trial("try")
+    operator.on_host("echo 'table inet postwright { set tried { type ipv4_addr; } }' >>/etc/postwright/firewall.nft")
+    tried("ssh", 3600)
+    tried("firewall", 3600)
+    waiting = [waits(operator, it) for it in ("postwright-rollback-ssh", "postwright-rollback")]
+    loaded = "set tried" in operator.on_host("nft list table inet postwright").stdout
     operator.cut_power()
     operator.boot()
 
-    assert operator.on_host(f"cat {LIVE}").stdout == before
+    assert (waiting, loaded) == ([True, True], True)
+    assert operator.on_host(f"cat {LIVE}; nft list table inet postwright").stdout == before
     assert logs_in(operator)
 
 

@@ -154,7 +154,7 @@ def test_mail_that_is_led_on_passes_spf_by_our_own_name():
 )
 @pytest.mark.parametrize("sender", ["", "forged@bigmail.test", "postmaster@shop.test"])
 def test_who_is_not_here_is_refused_while_the_sender_is_connected(sender, recipient):
-    assert mailreader.answer(LAB, HOST, sender, recipient) >= 450
+    assert mailreader.answer(LAB, HOST, sender, recipient) in {550, 554}
 
 
 @pytest.mark.parametrize("recipient", [SMALL, "tiny@shop.test"])
@@ -233,11 +233,11 @@ class Line:
 @pytest.mark.parametrize("port", [25, 465, 587])
 @pytest.mark.parametrize("envelope", relay_probes(), ids=lambda it: it.what)
 def test_a_stranger_cannot_relay(lines, port, envelope):
-    assert max(lines[port].ask(envelope)) >= 450
+    assert max(lines[port].ask(envelope)) >= 500
 
 
 def test_a_check_from_a_trusted_network_does_not_know_whether_strangers_are_refused(operator):
-    trusting = operator.changed("trusting", 'host["mail_host"]["trusted_networks"] = ["10.78.0.0/16"]')
+    trusting = operator.changed("trusting", "")
     trusting.inventory.write_text(
         operator.inventory.read_text() + 'host["mail_host"]["trusted_networks"] = ["10.78.0.0/16"]\n'
     )

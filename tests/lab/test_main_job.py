@@ -1,13 +1,18 @@
 """From an empty host to a message that passes; and that nothing changes when nothing is due."""
 
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from email import message_from_string
 from pathlib import Path
 
 import pytest
+from operators import kill
 
+import postwright
 from postwright.lab import box, mail, state
 from postwright.lab.verdict import verdict
 
@@ -190,6 +195,46 @@ def test_a_firewall_that_would_lock_out_takes_itself_back(operator):
     assert operator.on_host("systemctl is-active postwright-rollback.timer", check=False).stdout.strip() != "active"
     assert operator.run("apply", "--yes", "--no-verify").returncode == 0
     assert operator.json("plan")["empty"]
+
+
+@pytest.fixture
+def impatient(tmp_path, monkeypatch):
+    """Runs of a copy of the package, by which a host waits less than a minute before it takes back what nobody confirms."""
+    copy = tmp_path / "postwright"
+    shutil.copytree(Path(postwright.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    with (copy / "hosts/operations.py").open("a") as file:
+        file.write("\nROLLBACK_SECONDS = 20\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_firewall_whose_operator_is_gone_before_it_is_confirmed_is_taken_back_by_the_host_alone(operator):
+    def rules():
+        return operator.on_host("nft list table inet postwright").stdout
+
+    def waiting():
+        return operator.on_host("systemctl is-active postwright-rollback.timer", check=False).stdout.strip() == "active"
+
+    before = rules()
+    narrow = operator.changed("gone", 'fleet["firewall"] = {"ssh_from": ["192.0.2.0/24"]}')
+    process = narrow.start("apply", "--yes", "--no-verify")
+    wait_until(lambda: "192.0.2.0/24" in rules())
+    kill(process)
+    left_alone = waiting(), rules() != before
+    wait_until(lambda: rules() == before)
+
+    assert process.returncode == -signal.SIGKILL
+    assert left_alone == (True, True)
+    assert not waiting()
+    assert operator.run("apply", "--yes", "--no-verify").returncode == 0
+    assert operator.json("plan")["empty"]
+
+
+def wait_until(true):
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.2)
 
 
 BOUNCE = """

@@ -159,7 +159,7 @@ def test_a_ban_is_lifted_by_hand_and_one_made_by_hand_ends_by_itself(guarded):
     here = state.load(LAB).hosts["mx1"]
     guarded.on_host(f"fail2ban-client unban {ATTACKER[0]} {ATTACKER[1]}")
     lifted = (banned(guarded, "login_v4"), banned(guarded, "ssh_v6"), from_attacker(connects("root", here.ipv4, 587)))
-    guarded.on_host("nft add element inet postwright_bans banned_v4 '{ 10.78.4.16/28 timeout 3s }'")
+    guarded.on_host("nft add element inet postwright_bans banned_v4 '{ 10.78.4.16/28 timeout 10s }'")
     shut = from_attacker(connects("root", here.ipv4, 25))
 
     assert lifted == ([], [], "connected")

@@ -4,20 +4,20 @@ The host is paced, so that all of this holds for lanes, whose transports are not
 """
 
 import json
-import ssl
+import subprocess
 import time
 
 import pytest
-from ciphers import agreed, offer
 from mailqueue import flush, queued
 from operators import lab_operator, leave
+from scanned import finger, old_server, scan
 from secured import KNOWN, Secured
 
 from postwright.lab import box, certificates, mail, state
 from postwright.lab.content import put_secret
 from postwright.tls_suites import STRONG
 
-pytestmark = [pytest.mark.lab, pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")]
+pytestmark = pytest.mark.lab
 
 LAB, HOST = "lab3", "mx3"
 DEMANDING = """
@@ -27,6 +27,7 @@ fleet["outbound_tls"] = {"mta_sts": True, "policies": {
 }}
 fleet["pacing"] = {}
 fleet["tls_authorities"] = "../authorities.pem"
+fleet["mailboxes"] = {"reports@shop.test": {"password_hash": "../mailbox.hash"}}
 fleet["domains"][0]["mta_sts"] = {
     "mode": "enforce", "policy_host": "hosts", "max_age": 86400,
     "certificate": {"certificate": "../policy.crt", "key": "../policy.key"},
@@ -62,6 +63,8 @@ def applied(operator, receivers):
     put_secret(operator.folder / "policy.key", own.key_pem)
     known = state.load(LAB).ca_certificate.read_bytes() + receivers.authority.certificate_pem
     put_secret(operator.folder / "authorities.pem", known)
+    hashed = subprocess.run(["openssl", "passwd", "-6", "reading"], capture_output=True, check=True).stdout
+    put_secret(operator.folder / "mailbox.hash", hashed)
     operator.run("apply", "--yes", "--no-verify")
     return operator
 
@@ -253,23 +256,33 @@ def test_every_shipped_check_passes(applied):
         assert [it for it in about if sought in it], sought
 
 
-@pytest.mark.parametrize(("port", "allowed"), [(465, STRONG), (587, STRONG), (443, STRONG), (25, None)])
+MUST_BE_STRONG = {443, 465, 587, 993, 995}
+STRONG_ONES = {*STRONG, "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
+NO_GOOD = ("ADH", "AECDH", "DHE", "CAMELLIA", "ARIA", "NULL", "PSK", "RC4", "EXP", "DES", "IDEA", "SEED")
+
+
+def test_a_scanner_finds_tls_1_2_and_1_3_alone_with_good_ciphers_and_no_known_flaw_on_any_port(applied, tmp_path):
+    assert applied
+    found = scan(state.load(LAB).hosts[HOST].ipv4, "mta-sts.shop.test", 25, *MUST_BE_STRONG)
+    with old_server(tmp_path, 18_465):
+        (old,) = scan("127.0.0.1", "old.test", 18_465).values()
+    suites = {port: {name for names in it["spoken"].values() for name in names} for port, it in found.items()}
+
+    assert found.keys() == {25, *MUST_BE_STRONG}
+    assert [(port, flaw) for port, it in found.items() for flaw in it["flaws"]] == []
+    assert {tuple(it["spoken"]) for it in found.values()} == {("TLSv1.2", "TLSv1.3")}
+    assert set.union(*(suites[port] for port in MUST_BE_STRONG)) <= STRONG_ONES
+    assert [name for name in suites[25] if name.startswith(NO_GOOD)] == []
+    # The scanner sees what is bad where it is.
+    assert {"TLSv1", "TLSv1.1"} <= set(old["spoken"])
+    assert "AES256-SHA" in old["spoken"]["TLSv1"]
+    assert old["flaws"] == ["renegotiation by the client"]
+
+
+@pytest.mark.parametrize(("port", "level"), [(25, "verify"), (587, "verify"), (25, "dane-only")])
 @pytest.mark.usefixtures("applied")
-def test_whatever_a_stranger_offers_a_port_agrees_to_good_ciphers_only(port, allowed):
-    """Each cipher of this machine's OpenSSL, even those it thinks too weak, is offered until the port refuses all."""
-    address = state.load(LAB).hosts[HOST].ipv4
-    found = agreed(address, port, "mta-sts.shop.test")
+def test_a_sender_s_postfix_verifies_the_host_by_its_authority_and_by_dane(port, level):
+    name = f"{HOST}.shop.test"
 
-    assert any(name.startswith("ECDHE-ECDSA-AES") for name in found), found
-    assert set(found) <= set(allowed or found)
-    assert not [it for it in found if it.startswith(("ADH", "AECDH", "DHE", "CAMELLIA", "ARIA", "NULL", "PSK", "RC4"))]
-
-
-@pytest.mark.parametrize("port", [25, 443, 465, 587])
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
-@pytest.mark.usefixtures("applied")
-def test_nothing_below_tls_1_2_is_spoken(port, version):
-    address = state.load(LAB).hosts[HOST].ipv4
-
-    assert offer(address, port, "mta-sts.shop.test", "ALL:@SECLEVEL=0", version) is None
-    assert offer(address, port, "mta-sts.shop.test", "ALL", ssl.TLSVersion.TLSv1_2) is not None
+    assert "Verified TLS connection established to" in finger(LAB, HOST, level, f"[{name}]:{port}", name)
+    assert "Verified TLS" not in finger(LAB, HOST, "secure", f"[{name}]:{port}", "another.test")

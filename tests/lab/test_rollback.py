@@ -1,5 +1,7 @@
 """A host goes back to what it was, services included; and what somebody else configured is not lost."""
 
+import signal
+
 import pytest
 from operators import kill
 
@@ -100,12 +102,11 @@ def test_what_is_kept_is_root_s_alone_and_secrets_are_closed(operator):
 def test_a_rollback_that_is_killed_is_healed_by_the_next(operator):
     operator.changed("other", 'fleet["policies"] = {"message_size": 80000}').run("apply", "--yes", "--no-verify")
     process = operator.start("-v", "rollback", "--yes")
-    for line in process.stderr:
-        if "run Postfix" in line:
-            break
+    begun = any("run Postfix" in line for line in process.stderr)
     kill(process)
     done = operator.run("rollback", "--yes", "--to", str(generations(operator)[-2]["number"]))
 
+    assert (begun, process.returncode) == (True, -signal.SIGKILL), "it had ended before it was killed"
     assert done.returncode == 0
     assert setting(operator, "message_size_limit") == "26214400"
     assert operator.json("plan")["empty"]

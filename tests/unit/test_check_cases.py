@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from everything import FLEETS
 from support import full_fleet, project
 from testinfra.backend.base import CommandResult
 
@@ -44,11 +45,21 @@ def test_every_argument_of_a_check_is_a_fixture_or_stands_for_parts_of_the_fleet
     assert (argument in fixtures) != (cases(full_fleet(tmp_path), argument) is not None), check
 
 
-def test_what_checks_run_on_is_told_apart_by_its_name(tmp_path):
-    fleet = full_fleet(tmp_path)
+@pytest.mark.parametrize("made", FLEETS)
+def test_what_checks_run_on_is_told_apart_by_its_name(tmp_path, made):
+    fleet = made(tmp_path)
     for argument in {argument for _, argument in arguments()}:
         names = [name for _, name in cases(fleet, argument) or ()]
         assert len(names) == len(set(names)), argument
+
+
+def test_there_is_a_fleet_in_which_each_argument_of_a_check_stands_for_something(tmp_path):
+    """Else nobody would notice that a check never runs."""
+    fleets = [made(tmp_path) for made in FLEETS]
+
+    for argument in {argument for _, argument in arguments()}:
+        found = [cases(fleet, argument) for fleet in fleets]
+        assert found[0] is None or any(found), argument
 
 
 def speaking(tree):
