@@ -13,7 +13,8 @@ class Terms:
     """What the operator allows.
 
     ``adopt``: replace values of others where only ours may stand, and what others have configured hosts with. ``consolidate``:
-    join several SPF records into one. ``force``: carry out an unsafe plan. ``settle``: before hosts, wait until caches have let go of earlier answers.
+    join several SPF records into one. ``force``: carry out an unsafe plan. ``settle``: before hosts, wait until caches have
+    let go of earlier answers.
     ``rotate``: domains that get a new key now. ``back``: domains that sign with the key before again. ``compromised``:
     keys, as (domain, selector), that somebody else may have. ``revoke``: retiring keys that need not wait any longer.
     ``canary``: the host that comes first. ``drain``: a host that is to take no mail in from now on; ``undrain``: one that
