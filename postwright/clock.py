@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from postwright.errors import UsageError
 
 VARIABLE = "POSTWRIGHT_LAB_CLOCK"  # seconds to add, possibly negative
+_ON_HOSTS = "/run/postwright-lab-clock"
 _LAB_DOMAIN = "test"  # RFC 6761 §6.2: nobody's mail depends on it
 
 
@@ -31,6 +32,15 @@ def moved_by() -> timedelta:
 
 def require_real(domains: Iterable[str]) -> None:
     """UsageError if the clock is moved for domains of the real world, whose keys would be taken away too early."""
-    real = [name for name in domains if name.rpartition(".")[2] != _LAB_DOMAIN]
+    real = _real(domains)
     if moved_by() and real:
         raise UsageError(f"{VARIABLE} is set, but {real[0]} is no domain of a lab (*.{_LAB_DOMAIN}); unset it")
+
+
+def on_hosts(domains: Iterable[str]) -> str | None:
+    """The file a lab moves the clock of its hosts' programs by; None where a domain is of the real world."""
+    return None if _real(domains) else _ON_HOSTS
+
+
+def _real(domains: Iterable[str]) -> list[str]:
+    return [name for name in domains if name.rpartition(".")[2] != _LAB_DOMAIN]

@@ -19,13 +19,12 @@ from postwright.model import Domain, Fleet, Host
 from postwright.policy_hosts import policy_name
 from postwright.services.outbound import ASKED, GATE_SOCKET, TABLE, outbound, policy_text, rows
 from postwright.services.policies import PORT
-from postwright.services.tls_gate import RESOLVER_SOCKET
+from postwright.services.tls_gate import NOBODY, RESOLVER_SOCKET
 
 On = Callable[[Host], testinfra.host.Host]
 _GATE = f"socketmap:unix:{GATE_SOCKET}:{ASKED}"
 _RESOLVER = f"socketmap:unix:{RESOLVER_SOCKET}:postfix"
 _NOT_FOUND = 1  # postmap(1)
-_NOBODY = "nobody-has-a-policy-here.invalid"
 # Lanes and the like inherit main.cf's; gates speak to this host itself, relays and our own hosts have a level of their own.
 _OWN_LEVEL = ("gate/unix/", "gate-", "relay-", "mailbox/unix/")
 _LONGEST = 65_536  # octets of a policy (RFC 8461 §3.2)
@@ -90,7 +89,7 @@ def _as_demanded(left: Left, fleet: Fleet) -> bool:
 def test_policies_of_receivers_can_be_learnt(asking_host: Host, on: On) -> None:
     """The gate and the MTA-STS resolver answer; while they do not, all mail waits."""
     for who, table in (("the MTA-STS resolver", _RESOLVER), ("the gate", _GATE)):
-        found = on(asking_host).run(f"postmap -q {_NOBODY} {table}")
+        found = on(asking_host).run(f"postmap -q {NOBODY} {table}")
         said = last_line(found.stderr) or found.stdout.strip()
 
         assert (found.rc, said) == (_NOT_FOUND, ""), (

@@ -76,8 +76,8 @@ def bundle(context: Context) -> Bundle:
         checks=tuple((service.name, check) for service in wanted for check in service.checks),
         activations=activations,
         retired=retired,
-        # Who runs a unit of ours that is to be stopped is told from its drop-in.
         kept=tuple(path for service in wanted for path in service.kept),
+        # Who runs a unit of ours that is to be stopped is told from its drop-in.
         lasting=(*(path for service in SERVICES for path in service.lasting), *map(drop_in, retired)),
         mailboxes=mailboxes.folders(context),
         generations=context.fleet.rollout.generations,

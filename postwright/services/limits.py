@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any
 
+from postwright import clock
 from postwright.model import Fleet, Host, Limits, Login
 from postwright.render import template
 from postwright.services import submission
@@ -26,7 +27,6 @@ _UNITS = {
     "/etc/systemd/system/postwright-limits.socket": "agent.socket.j2",
 }
 _SHARED = ("__init__.py", "clock.py", "policy.py", "server.py", "systemd.py")
-_LAB_CLOCK = "/run/postwright-lab-clock"
 _KINDS = tuple(Limits.model_fields)
 
 
@@ -59,7 +59,7 @@ def configuration(fleet: Fleet) -> dict[str, Any]:
             it.login.lower(): _numbers(fleet.user_limits, it.limits) for it in fleet.logins if it.limits != Limits()
         },
         "certificates": {print_: it.login.lower() for it in fleet.logins for print_ in it.certificates},
-        "lab_clock": _LAB_CLOCK if all(it.name.endswith(".test") for it in fleet.domains) else None,
+        "lab_clock": clock.on_hosts(it.name for it in fleet.domains),
     }
 
 

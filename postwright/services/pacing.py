@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any
 
-from postwright import values
+from postwright import clock, values
 from postwright.gates import GATE, GATE_PORT, Gate, gates
 from postwright.lanes import POLICY_SOCKET, UNBIND, pacing_of, smarthosts
 from postwright.mailboxes import held_elsewhere
@@ -31,7 +31,6 @@ UNITS = "/etc/systemd/system"
 USER = "postwright-pacing"
 CONTROL_SOCKET = "/run/postwright-pacing/control.sock"
 KEEPER_SOCKET = "/run/postwright-pacing-keeper.sock"
-_LAB_CLOCK = "/run/postwright-lab-clock"
 _TEMPLATES = {
     f"/etc/sysusers.d/{USER}.conf": "sysusers.conf.j2",
     f"{UNITS}/postwright-pacing-user.service": "user.service.j2",
@@ -95,7 +94,7 @@ def configuration(context: Context) -> dict[str, Any]:
         "queue_lifetime": int(values.duration(fleet.policies.queue_lifetime).total_seconds()),
         "gate": {"port": GATE_PORT, "filter": GATE},
         "metrics": [str(pacing.metrics.address), pacing.metrics.port] if pacing.metrics else None,
-        "lab_clock": _LAB_CLOCK if all(it.name.endswith(".test") for it in fleet.domains) else None,
+        "lab_clock": clock.on_hosts(it.name for it in fleet.domains),
     }
 
 

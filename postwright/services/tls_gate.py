@@ -15,6 +15,7 @@ from postwright.services.parts import Check, Context, HostFile, Service, sound_u
 
 CODE = "/etc/postwright/tls-gate"
 RESOLVER_SOCKET = "/run/mta-sts/resolver.sock"
+NOBODY = "nobody-has-a-policy-here.invalid"
 RESOLVER_UNIT = "postfix-mta-sts-resolver.service"
 UNIT = "postwright-tls-gate.service"
 _UNITS = "/etc/systemd/system"
@@ -29,7 +30,7 @@ def wanted(context: Context) -> bool:
 
 def _resolver_files(context: Context) -> tuple[HostFile, ...]:
     return (
-        HostFile(_CONFIGURATION, template("transport/mta-sts-daemon.yml.j2", context)),
+        HostFile(_CONFIGURATION, template("transport/mta-sts-daemon.yml.j2", context, socket=RESOLVER_SOCKET)),
         HostFile(_RESOLVER_DROP_IN, template("transport/mta-sts.conf.j2", context)),
     )
 
@@ -80,7 +81,7 @@ GATE = Service(
     ),
     unit=lambda _release: UNIT,
     # A name nobody has a policy for: if postmap has nothing to say, the gate and the resolver behind it have answered.
-    ready=f'test -z "$(postmap -q nobody-has-a-policy-here.invalid socketmap:unix:{GATE_SOCKET}:{ASKED} 2>&1)"',
+    ready=f'test -z "$(postmap -q {NOBODY} socketmap:unix:{GATE_SOCKET}:{ASKED} 2>&1)"',
     lasting=(f"{CODE}/", *_GATE_UNITS),
     wanted=wanted,
 )

@@ -18,7 +18,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
     management = _management(context)
     values = {
         "management": management,
-        "context_key": context.secrets.management_key,
+        "private_key": context.secrets.management_key,
         "address": f"{context.host.management}/{management.network.prefixlen}",
         "configuration": CONFIGURATION,
         "interface": INTERFACE,
