@@ -5,7 +5,7 @@ Promise: a new feature is added here once, and every test of a whole host has it
 
 from postwright.lab import box, state
 
-INVENTORY = """
+_INVENTORY = """
 import pathlib as _pathlib
 import subprocess as _subprocess
 
@@ -31,8 +31,9 @@ fleet["domains"][0]["mta_sts"] = {"mode": "testing", "policy_host": "hosts"}
 fleet["mailboxes"] = {"reports@shop.test": {"password_hash": str(_secrets / "mailbox-hash"), "keep": "90d"}}
 fleet["user_limits"] = {"messages_per_hour": 100000}
 fleet["firewall"] = {"ssh_from": ["10.78.0.0/16", "fd78::/16"]}
-fleet["hardening"] = {"ssh": {"second_factor": "totp"}}
+fleet["hardening"] = {"ssh": {"second_factor": "%s"}}
 """
+ON_TRIXIE, ON_BOOKWORM = _INVENTORY % "totp", _INVENTORY % "fido2"  # OpenSSH of Debian 12 cannot ask for a code alone
 MAILBOX, READING = "reports@shop.test", "reading"
 # It needs a module of the kernel, which a lab's host cannot count on.
 NOT_HERE = {"wireguard"}
