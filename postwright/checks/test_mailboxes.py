@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import secrets
+import shlex
 import smtplib
 import socket
 import ssl
@@ -14,7 +15,7 @@ import testinfra.host
 
 from postwright.checks import smtp
 from postwright.dns.kinds.exchangers import takers
-from postwright.mailboxes import IMAPS, POP3S, ROOT, domain_of, held_by, reports_to
+from postwright.mailboxes import IMAPS, POP3S, ROOT, domain_of, folder, held_by, reports_to
 from postwright.model import Domain, Fleet, Host
 from postwright.services.mailboxes import USER
 
@@ -71,6 +72,17 @@ def test_reports_can_arrive(reported: Domain, fleet: Fleet, drained: Drained) ->
 def test_mailboxes_are_taken(taking_host: Host, fleet: Fleet) -> None:
     """Mail for the mailboxes of the host is taken; one that is full says so."""
     _assert_taken(taking_host, held_by(fleet, taking_host))
+
+
+def test_mailboxes_can_be_stored(taking_host: Host, fleet: Fleet, on: On) -> None:
+    """Dovecot has made the folder of each mailbox of the host, or can make it."""
+    held = held_by(fleet, taking_host)
+    # Whether it is full is asked of the mailbox itself; Dovecot makes its folder then, and takes the mail if it could not.
+    _answers(taking_host, held)
+    folders = " ".join(shlex.quote(f"{folder(it)}/Maildir") for it in held)
+    found = on(taking_host).run(f"ls -d {folders}")
+
+    assert found.rc == 0, f"{found.stderr.strip()}; see `journalctl -u dovecot` on {taking_host.name}"
 
 
 def test_unknown_addresses_are_refused(receiving: Domain, fleet: Fleet, drained: Drained) -> None:

@@ -72,7 +72,8 @@ def _whole(value: Any, least: int) -> str | None:
 
 
 def _number(value: Any, most: float) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    # A whole number is finite, and may be too large for the question.
+    if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))):
         return f"must be a number, is {_shown(value)}"
     return None if 0 < value <= most else f"must be more than 0 and at most {most:g}, is {_shown(value)}"
 

@@ -10,7 +10,9 @@ import shutil
 import time
 from pathlib import Path
 
+import fullhost
 import pytest
+from fullhost import NOT_HERE
 from inbox import arrived
 from operators import kill
 from spoiling import MISTAKES, complaints
@@ -18,7 +20,7 @@ from spoiling import runs as in_runs
 from traffic import Traffic
 
 import postwright
-from postwright.lab import box, mail, state
+from postwright.lab import mail
 from postwright.services import SERVICES
 
 pytestmark = pytest.mark.lab
@@ -26,36 +28,6 @@ pytestmark = pytest.mark.lab
 LAB, HOST = "lab2", "mx3"
 # Seconds into each operation at which it is killed as well, each from a disturbed host and healed; `make prove-kills`.
 MIDDLES = [float(it) for it in os.environ.get("POSTWRIGHT_KILL_MIDDLES", "").split()]
-EVERYTHING = """
-import pathlib as _pathlib
-import subprocess as _subprocess
-
-_secrets = _pathlib.Path(__file__).parent
-for _name, _text in (
-    ("relay-password", "secret\\n"),
-    ("mailbox-hash", _subprocess.run(["openssl", "passwd", "-6", "reading"], capture_output=True, text=True).stdout),
-):
-    if not (_secrets / _name).exists():
-        (_secrets / _name).touch(mode=0o600)
-        (_secrets / _name).write_text(_text)
-fleet["keys"]["algorithm"] = "rsa+ed25519"
-fleet["pacing"] = {
-    "relay": {"server": "mx.bigmail.test", "login": "shop", "password": {"file": str(_secrets / "relay-password")}},
-}
-host["mail_host"]["tls"] = "acme"
-fleet["acme"] = {
-    "contact": "ops@bigmail.test", "directory": _lab.acme_directory, "staging": _lab.acme_directory,
-    "authority": str(_lab.ca_certificate),
-}
-fleet["outbound_tls"] = {"mta_sts": True, "policies": {"clinic.example": {"level": "encrypt"}}}
-fleet["domains"][0]["mta_sts"] = {"mode": "testing", "policy_host": "hosts"}
-fleet["mailboxes"] = {"reports@shop.test": {"password_hash": str(_secrets / "mailbox-hash"), "keep": "90d"}}
-fleet["user_limits"] = {"messages_per_hour": 100000}
-fleet["firewall"] = {"ssh_from": ["10.78.0.0/16", "fd78::/16"]}
-fleet["hardening"] = {"ssh": {"second_factor": "totp"}}
-"""
-# It needs a module of the kernel, which a lab's host cannot count on.
-NOT_HERE = {"wireguard"}
 # What has none: single settings that are looked at once they are in effect, and files of programs that have no such command.
 # With ACME the pair of certificate and key is no file of ours (test_tls_keys.py).
 WITHOUT_CHECK = {"codes", "kernel", "apparmor", "tls"}
@@ -87,11 +59,8 @@ SERVICES = tuple(_spoilt(it) if it.name in _mistakes else it for it in SERVICES)
 @pytest.fixture(scope="module")
 def whole(operator):
     """A project whose host has every service there is, applied; and the operations that took, in their order."""
-    # Who sends in the lab trusts the lab's authority; here that of its ACME server too, which is new at each start.
-    root = box.run(LAB, "ns", "until test -s /etc/pebble/root.pem; do sleep 0.2; done; cat /etc/pebble/root.pem").stdout
-    with state.load(LAB).ca_certificate.open("a") as file:
-        file.write(root)
-    made = operator.changed("whole", EVERYTHING)
+    fullhost.trust_acme(LAB)
+    made = operator.changed("whole", fullhost.ON_TRIXIE)
     ended = made.killed_at(0, "apply", "--yes", "--no-verify", "--settle")
     assert ended.status == 0, ended.stderr
     steps = [line.partition("\tat\tstep ")[2] for line in ended.crossings if "\tat\tstep " in line]

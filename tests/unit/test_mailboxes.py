@@ -317,3 +317,12 @@ def test_mail_of_a_mailbox_that_is_gone_is_told_and_nothing_else_is_due(tmp_path
 
     assert len(told) == 1
     assert told[0].startswith(f"{root}/old: ")
+
+
+@pytest.mark.parametrize(("release", "mode"), [("13", "0700"), ("12", "00700")])
+def test_dovecot_2_3_makes_folders_its_sandbox_allows(tmp_path, release, mode):
+    """It copies the setgid bit of the folder above, which a folder below /var/mail has; RestrictSUIDSGID forbids that."""
+    files, _ = files_of(tmp_path, "mx1", release)
+
+    assert f"install -d -m {mode} -o" in files["/etc/systemd/system/postwright-mail-user.service"]
+    assert "RestrictSUIDSGID=yes" in files["/etc/systemd/system/dovecot.service.d/postwright-sandbox.conf"]

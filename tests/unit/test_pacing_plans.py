@@ -136,7 +136,7 @@ def test_the_hour_is_the_least_number_that_is_no_less_than_its_share(number, per
 BAD = {
     "unit": ["week", None, 5, ["day"], ""],
     "stages": [[], None, "5", [0], [5, 4], [1.5], [True], [10**10], [1] * 1001, {"a": 1}, ["1"], [-3]],
-    "hour_share": [0, -0.1, 1.01, "x", None, float("nan"), float("inf"), True],
+    "hour_share": [0, 10**400, -0.1, 1.01, "x", None, float("nan"), float("inf"), True],
     "after": ["hot", None, 1],
     "idle_days": [0, -1, 1.5, "30", None, True],
     "idle_stage": [-1, 7, "0", None, 0.5],
@@ -144,6 +144,7 @@ BAD = {
         [],
         None,
         {"google": 0},
+        {"google": 10**400},
         {"google": []},
         {"google": "x"},
         {"Google!": 1.0},

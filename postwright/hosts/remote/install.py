@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from postwright.hosts.remote.common import GUARD, GUARD_MARK, answer, exclusive, fail, run, text_of
 from postwright.hosts.remote.configured import INSTALLED, note, strike
 
+ENVIRONMENT = ("env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8")
 APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confold")
 
 
 def apt(*arguments: str) -> None:
     """Run apt-get; its last lines are the error if it fails."""
-    done = run("env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", *APT, *arguments)
+    done = run(*ENVIRONMENT, *APT, *arguments)
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines()
         fail(f"apt-get {arguments[0]} failed:\n" + "\n".join(lines[-12:]))
+
+
+def finish() -> None:
+    """Let dpkg finish what an earlier run was cut off in the middle of.
+
+    Whoever kills apt-get leaves its dpkg running, which holds the lock a while and then ends half-way: until then there is
+    nothing to be finished, and afterwards apt-get would refuse. Two minutes, as for apt-get; it waits for the lock itself then.
+    """
+    for _ in range(120):
+        done = run(*ENVIRONMENT, "dpkg", "--force-confold", "--configure", "-a")
+        if "lock was locked by another process" not in done.stderr:
+            return
+        time.sleep(1)
 
 
 def unpacked(names: list[str]) -> set[str]:
@@ -44,8 +59,7 @@ def main(request: dict[str, Any]) -> None:
     GUARD.write_text(f"#!/bin/sh\n{GUARD_MARK}exit 101\n")
     GUARD.chmod(0o755)
     try:
-        # An earlier run may have been cut off in the middle of dpkg's work.
-        run("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confold", "--configure", "-a")
+        finish()
         if request["packages"]:
             apt("update")
             install(request["packages"])
