@@ -171,7 +171,6 @@ def test_a_unit_that_the_container_refuses_is_still_to_be_enabled():
     assert must_restart(RUNNING | {"enabled": False, "active": False, "current": False, "wanted_here": False})
 
 
-@pytest.mark.parametrize("table", TABLES)
 def test_of_a_state_that_was_kept_no_mailbox_is_told_to_be_of_no_use(wanted, seen):
     kept, path = replace(wanted, mailboxes=None), "/var/mail/postwright/example.com/bob"
 
@@ -181,6 +180,7 @@ def test_of_a_state_that_was_kept_no_mailbox_is_told_to_be_of_no_use(wanted, see
     assert host_plan(kept, seen).notes == ()
 
 
+@pytest.mark.parametrize("table", TABLES)
 def test_a_table_of_the_signer_is_taken_up_by_a_reload_and_not_by_a_restart(wanted, seen, table):
     seen["files"][table] |= {"sha256": "0" * 64}
     plan = host_plan(wanted, seen)
