@@ -178,6 +178,8 @@ def test_a_mistake_in_a_file_of_any_service_is_told_by_its_own_checker_while_mai
 def test_after_a_power_cut_every_service_comes_back_and_nothing_is_due(whole):
     operator, _ = whole
     before = runs(operator)
+    # Debian's own loader of audit rules, which no container may run: it would count as a unit that failed to come back.
+    operator.on_host("systemctl mask -q audit-rules")
     operator.cut_power()
     operator.boot()
     failed = operator.on_host("systemctl --failed --plain --no-legend").stdout

@@ -218,6 +218,7 @@ def test_a_host_of_sixteen_addresses_sends_from_each_and_from_no_other_pool_s(ho
     for ip in host.sixteen:
         host.add(ip)
     host.project("sixteen", streams, marketing=host.sixteen).run("apply", "--yes", "--no-verify")
+    host.ask(do="resume", address=host.marketing[0], provider="google", reason="", until=None)  # paused further up
     made, attempts = under_load(host, ("promo", "crm", "plain"), ())
 
     assert len({*host.default, *host.sixteen}) == 16
