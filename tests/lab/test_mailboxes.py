@@ -35,6 +35,8 @@ fleet["mailboxes"] = {{
 fleet["domains"][0]["aliases"] = {{"dmarc": "reports@shop.test", "tiny": "small@shop.test", "sales": "nobody@bigmail.test"}}
 fleet["domains"].append({{"name": "customer.shop.test", "mx": "keep", "delegated": {{"to": "customer.hold.shop.test"}}}})
 """
+# Not 451 or 450: a host that answers those may yet take it. 454 is Postfix's "Relay access denied".
+DENIED = {454, *range(500, 560)}
 # The receiver takes every address; but this one it refuses.
 REFUSING = "check_recipient_access inline:{nobody@bigmail.test=REJECT}"
 
@@ -154,7 +156,7 @@ def test_mail_that_is_led_on_passes_spf_by_our_own_name():
 )
 @pytest.mark.parametrize("sender", ["", "forged@bigmail.test", "postmaster@shop.test"])
 def test_who_is_not_here_is_refused_while_the_sender_is_connected(sender, recipient):
-    assert mailreader.answer(LAB, HOST, sender, recipient) in {550, 554}
+    assert mailreader.answer(LAB, HOST, sender, recipient) in DENIED
 
 
 @pytest.mark.parametrize("recipient", [SMALL, "tiny@shop.test"])
@@ -233,7 +235,7 @@ class Line:
 @pytest.mark.parametrize("port", [25, 465, 587])
 @pytest.mark.parametrize("envelope", relay_probes(), ids=lambda it: it.what)
 def test_a_stranger_cannot_relay(lines, port, envelope):
-    assert max(lines[port].ask(envelope)) >= 500
+    assert max(lines[port].ask(envelope)) in DENIED
 
 
 def test_a_check_from_a_trusted_network_does_not_know_whether_strangers_are_refused(operator):
