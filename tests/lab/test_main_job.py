@@ -197,17 +197,28 @@ def test_a_firewall_that_would_lock_out_takes_itself_back(operator):
     assert operator.json("plan")["empty"]
 
 
+UNCONFIRMED = """
+
+ROLLBACK_SECONDS = 20
+
+
+def _confirm_over_a_new_connection(state, host, activation, hint):
+    __import__("time").sleep(300)
+    return False
+"""
+
+
 @pytest.fixture
-def impatient(tmp_path, monkeypatch):
-    """Runs of a copy of the package, by which a host waits less than a minute before it takes back what nobody confirms."""
+def unconfirmed(tmp_path, monkeypatch):
+    """Runs of a copy of the package, which never come to confirm what is tried; a host waits for 20 seconds."""
     copy = tmp_path / "postwright"
     shutil.copytree(Path(postwright.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     with (copy / "hosts/operations.py").open("a") as file:
-        file.write("\nROLLBACK_SECONDS = 20\n")
+        file.write(UNCONFIRMED)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("unconfirmed")
 def test_a_firewall_whose_operator_is_gone_before_it_is_confirmed_is_taken_back_by_the_host_alone(operator):
     def rules():
         return operator.on_host("nft list table inet postwright").stdout
