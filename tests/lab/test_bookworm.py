@@ -16,6 +16,7 @@ pytestmark = pytest.mark.lab
 LAB, HOST = "lab1", "mx12"
 # What a lab cannot have: a kernel of the host's own; and the machine that verifies asks its own resolver for web addresses.
 UNKNOWN_HERE = ("AppArmor runs", "The audit log runs", "The MTA-STS policy senders fetch over HTTPS")
+NOT_DUE_YET = ("apt's timers run",)  # they run once a day, and the host is minutes old
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +31,10 @@ def whole(operator):
 
 def test_every_check_passes(whole):
     checks = whole.json("verify", check=False)["checks"]
-    told = [it for it in checks if it["outcome"] != "ok" and not it["promise"].startswith(UNKNOWN_HERE)]
+    told = [it for it in checks if it["outcome"] != "ok" and not it["promise"].startswith(UNKNOWN_HERE + NOT_DUE_YET)]
 
     assert told == [], json.dumps(told, indent=1)
-    assert {it["outcome"] for it in checks} == {"ok", "unknown"}
+    assert {it["outcome"] for it in checks} == {"ok", "unknown", "skipped"}
 
 
 def test_mail_is_signed_sent_taken_and_read(whole):
