@@ -18,7 +18,7 @@ def _grace(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelt
 
 
 @click.command()
-@click.argument("login")
+@shared.login_argument
 @shared.described
 @click.option("--no-password", is_flag=True, help="It logs in with certificates alone.")
 @shared.secretly
@@ -58,7 +58,7 @@ def add(
 
 
 @click.command()
-@click.argument("login")
+@shared.login_argument
 @click.option("--grace", default="0", callback=_grace, metavar="TIME", help="How long the old password counts too.")
 @shared.secretly
 @click.pass_obj

@@ -63,7 +63,7 @@ def _row(login: Login, notes: dict[str, str]) -> dict[str, Any]:
 
 
 @click.command("set")
-@click.argument("login")
+@shared.login_argument
 @shared.described
 @click.option("--any-network", is_flag=True, help="It may log in from everywhere again.")
 @click.option("--no-certificate", is_flag=True, help="No certificate logs in for it any more.")
@@ -111,7 +111,7 @@ def _given(said: dict[str, Any], emptied: dict[str, bool], suspend: bool | None)
 
 
 @click.command()
-@click.argument("login")
+@shared.login_argument
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def remove(options: Options, login: str, yes: bool) -> None:

@@ -35,6 +35,19 @@ def limit(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) 
     return found
 
 
+def _login(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+    from postwright import values  # noqa: PLC0415 - loaded when needed, so that --help is quick
+
+    try:
+        return values.login(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+# As the store writes it, whose addresses have their domain in lower case.
+login_argument = click.argument("login", callback=_login)
+
+
 def described(command: Command) -> Command:
     """The options that say what a user may do."""
     for option in (

@@ -51,6 +51,21 @@ def test_a_new_user_gets_a_password_in_a_file_of_his_own_and_nowhere_else(run, b
     assert listed(run)["crm"]["senders"] == ["@shop.example"]
 
 
+def test_a_login_is_found_however_its_domain_is_written(run):
+    done = [
+        run(*command, "K3@Shop.Example", *more)
+        for command, more in (
+            (["add"], ["--sender", "@shop.example", "--password-file", "k3"]),
+            (["set"], ["--suspend"]),
+            (["rotate"], ["--password-file", "k3.new"]),
+        )
+    ]
+
+    assert [it.exit_code for it in done] == [0, 0, 0], [it.output for it in done]
+    assert listed(run)["K3@shop.example"]["state"] == "suspended"
+    assert run("remove", "K3@SHOP.example", "--yes").exit_code == 0
+
+
 def test_no_password_is_written_where_a_log_may_keep_it(run, base):
     done = run("add", "crm", "--sender", "@shop.example")
 

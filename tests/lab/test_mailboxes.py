@@ -265,7 +265,7 @@ def test_old_mail_goes_and_new_mail_stays(operator):
     read(REPORTS, token)
     operator.on_host("systemctl start postwright-mail-keep.service")
     command = operator.on_host(
-        "sed -n 's/^ExecStart=//p' /etc/systemd/system/postwright-mail-keep.service"
+        "sed -n 's/^ExecStart=-//p' /etc/systemd/system/postwright-mail-keep.service"
     ).stdout.strip()
     timer = operator.on_host("systemctl is-active postwright-mail-keep.timer").stdout.strip()
     stayed = read(REPORTS, token)
