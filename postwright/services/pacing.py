@@ -8,7 +8,6 @@ that need it. Sockets are systemd's, so a restart of the agent makes Postfix wai
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from importlib import resources
 from typing import Any
 
@@ -22,6 +21,7 @@ from postwright.pacing.plans import Plan, to_json
 from postwright.pacing.providers import Provider
 from postwright.render import template
 from postwright.services import addresses
+from postwright.services.modules import modules
 from postwright.services.parts import Check, Context, HostFile, Service, sound_units
 
 AGENT = "/etc/postwright/agent"
@@ -54,19 +54,12 @@ def _files(context: Context) -> tuple[HostFile, ...]:
     }
     text = json.dumps(configuration(context), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     return (
-        *_code(),
+        *modules("pacing", AGENT),
         HostFile(CONFIGURATION, text.encode()),
         HostFile(UNBIND, template("pacing/unbind.j2", context, unbind=UNBIND), mode=0o755),
         HostFile(f"{UNBIND}.py", (resources.files("postwright.services") / "unbind.py").read_bytes()),
         *(HostFile(path, template(f"pacing/{name}", context, **said)) for path, name in _TEMPLATES.items()),
     )
-
-
-def _code() -> Iterator[HostFile]:
-    """The modules of ``postwright.pacing`` as they are."""
-    found = (it for it in resources.files("postwright.pacing").iterdir() if it.name.endswith(".py"))
-    for module in sorted(found, key=lambda it: it.name):
-        yield HostFile(f"{AGENT}/pacing/{module.name}", module.read_bytes())
 
 
 def configuration(context: Context) -> dict[str, Any]:

@@ -6,10 +6,8 @@ Its code is Python below /etc/postwright, read from this very package, as that o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib import resources
-
 from postwright.render import template
+from postwright.services.modules import modules
 from postwright.services.outbound import ASKED, GATE_SOCKET
 from postwright.services.parts import Check, Context, HostFile, Service, sound_units
 
@@ -43,14 +41,7 @@ def _gate_files(context: Context) -> tuple[HostFile, ...]:
         "everywhere": context.fleet.outbound_tls.level == "encrypt",
     }
     units = (HostFile(path, template(f"transport/{name}", context, **said)) for path, name in _GATE_UNITS.items())
-    return (*_code(), *units)
-
-
-def _code() -> Iterator[HostFile]:
-    """The modules of ``postwright.tlsgate`` as they are."""
-    found = (it for it in resources.files("postwright.tlsgate").iterdir() if it.name.endswith(".py"))
-    for module in sorted(found, key=lambda it: it.name):
-        yield HostFile(f"{CODE}/tlsgate/{module.name}", module.read_bytes())
+    return (*modules("tlsgate", CODE), *units)
 
 
 RESOLVER = Service(
