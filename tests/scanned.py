@@ -27,9 +27,9 @@ def scanner():
     return python
 
 
-def scan(address, name, *ports):
-    """Port → what it speaks and suffers from, see ``tls_scan.py``."""
-    command = [scanner(), _HERE / "tls_scan.py", address, name, *map(str, ports)]
+def scan(address, name, *ports, at_a_time=4):
+    """Port → what it speaks and suffers from, see ``tls_scan.py``; few connections at a time, for two cores."""
+    command = [scanner(), _HERE / "tls_scan.py", address, name, str(at_a_time), *map(str, ports)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return {int(port): found for port, found in json.loads(done.stdout).items()}

@@ -1,9 +1,9 @@
 """What TLS ports speak, as sslyze finds it out; run by ``scanned.py`` in an environment of sslyze's own.
 
-    python tls_scan.py ADDRESS NAME PORT…
+    python tls_scan.py ADDRESS NAME AT_A_TIME PORT…
 
-Prints JSON: port → ``spoken`` (version → names of its cipher suites) and ``flaws``, names of weaknesses. What could not be
-found out is a flaw as well.
+AT_A_TIME is how many connections a port gets at once. Prints JSON: port → ``spoken`` (version → names of its cipher
+suites) and ``flaws``, names of weaknesses. What could not be found out is a flaw as well.
 """
 
 import json
@@ -67,9 +67,8 @@ def found(result):
     return {"spoken": spoken, "flaws": flaws}
 
 
-def main(address, name, *ports):
-    # Few at a time, as one stranger: the machine has two cores.
-    scanner = Scanner(per_server_concurrent_connections_limit=4, concurrent_server_scans_limit=3)
+def main(address, name, at_a_time, *ports):
+    scanner = Scanner(per_server_concurrent_connections_limit=int(at_a_time), concurrent_server_scans_limit=3)
     scanner.queue_scans([request(address, name, int(port)) for port in ports])
     json.dump({it.server_location.port: found(it) for it in scanner.get_results()}, sys.stdout, default=str)
 
