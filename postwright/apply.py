@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from postwright import clock, material, unpaced
@@ -25,6 +24,7 @@ from postwright.locks import project_lock
 from postwright.plan import FleetPlan
 from postwright.proof import Signature
 from postwright.publishing import Phase, await_caches, dns_plan, key_wait, publish, retract
+from postwright.publishing import unproven as _unproven
 from postwright.rollout import Waves, require_known, standing, waves
 from postwright.rotation import moves, strangers
 from postwright.rotation.endangered import lost_keys
@@ -159,11 +159,6 @@ def apply(
         retract(project, plan, phase, landed.zone)
         moves.ended(project)
     return landed
-
-
-def _unproven(project: Project) -> Path:
-    """The note that signing is unproven."""
-    return project.base / ".postwright" / "unproven"
 
 
 def _hosts(project: Project, expected: FleetPlan, landed: Landed, told: _Told, terms: Terms) -> None:

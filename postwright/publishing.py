@@ -26,13 +26,22 @@ from postwright.terms import Terms
 SECONDS_TO_BE_SEEN = 120
 _TRIES = 3  # plans made anew when somebody else writes to a zone at the same time
 
+_NOTHING = DnsPlan(())
+
 Phase = Callable[[str], None]
 
 
 def dns_plan(
-    project: Project, terms: Terms, phase: Phase = lambda _: None, keys: Mapping[str, Keys] | None = None
+    project: Project,
+    terms: Terms,
+    phase: Phase = lambda _: None,
+    keys: Mapping[str, Keys] | None = None,
+    known: DnsPlan = _NOTHING,
 ) -> DnsPlan:
-    """What an apply would change in DNS as it is now; ``keys``: those of each domain, if not as the keyring has them."""
+    """What an apply would change in DNS as it is now; ``keys``: those of each domain, if not as the keyring has them.
+
+    ``known``: a plan of this run; a zone in which it had nothing to do is not read again.
+    """
     return service.plan(
         project.fleet,
         public_keys(living(project) if keys is None else keys),
@@ -41,7 +50,9 @@ def dns_plan(
         tlsa=material.certificate_digests(project),
         adopt=terms.adopt,
         consolidate=terms.consolidate,
+        known=known,
         looked=_counting(phase, len(project.fleet.zones)),
+        told=phase,
     )
 
 
@@ -72,13 +83,15 @@ def publish(
 ) -> DnsPlan:
     """Write what is to be added, and wait until every authoritative server shows it; returns the plan it was part of.
 
-    ``about_to`` is called with the plan before anything of it is written.
+    ``about_to`` is called with the plan before anything of it is written. A zone that ``expected`` found as it should be is
+    not read again, for nothing is written to it; where that is true of all, and of the hosts, and an apply was whole
+    before, the servers have shown it then and are not asked either.
 
     Raises UnsafePlan if DNS moved so that more would be done than ``expected`` says, ProviderError with what is not seen.
     """
     phase("publishing DNS")
     for attempt in range(1, _TRIES + 1):
-        plan = dns_plan(project, terms)
+        plan = dns_plan(project, terms, phase, known=expected.dns)
         _require_real(plan)
         _require_agreed(plan, expected)
         FleetPlan((), plan, ()).require_safe(force=terms.force)
@@ -86,26 +99,41 @@ def publish(
         kept = _keep(project, plan, terms)
         landed: list[str] = []
         try:
-            service.apply_additive(plan, project.fleet, project.base, ledger_of(project), _both(landed.append, written))
+            both = _both(landed.append, written)
+            service.apply_additive(plan, project.fleet, project.base, ledger_of(project), both, phase)
             break
         except ZoneMoved:
             if kept and not landed:
                 kept.unlink(missing_ok=True)  # nothing of it to undo
             if attempt == _TRIES:
                 raise
-    phase("waiting until every name server shows it")
-    _await_servers(project, plan.due_before_hosts, phase, "hosts were not touched")
+    if not (plan.is_empty and expected.is_empty and _was_whole(project)):
+        phase("waiting until every name server shows it")
+        _await_servers(project, plan.due_before_hosts, phase, "hosts were not touched")
     return plan
+
+
+def unproven(project: Project) -> Path:
+    """The note that signing is unproven: from before an apply changes anything until every server and host was seen right."""
+    return project.base / ".postwright" / "unproven"
+
+
+def _was_whole(project: Project) -> bool:
+    """Whether no apply was cut short, and no key waits to be seen."""
+    pending = any(key.state in {"generated", "published"} for keys in living(project).values() for key in keys)
+    return not pending and not unproven(project).exists()
 
 
 def retract(project: Project, plan: DnsPlan, phase: Phase, written: Callable[[str], None]) -> None:
     """Take away what nobody needs any more and publish what must first be true, and wait until the world can see it."""
     if any(zone.subtractive for zone in plan.zones):
         phase("removing what DNS no longer needs")
-        service.apply_subtractive(plan, project.fleet, project.base, ledger_of(project), written)
+        unproven(project).touch()
+        service.apply_subtractive(plan, project.fleet, project.base, ledger_of(project), written, phase)
         late = {(change.name, change.type) for zone in plan.zones for change in zone.subtractive}
         records = [it for zone in plan.zones for it in zone.desired if (it.name, it.type) in late]
         _await_servers(project, records, phase, "all else is done")
+        unproven(project).unlink()
 
 
 def _await_servers(project: Project, records: Sequence[Record], phase: Phase, otherwise: str) -> None:

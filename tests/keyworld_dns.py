@@ -6,20 +6,22 @@ from postwright.dns.diff import Three, diff
 from postwright.dns.kinds import delegation
 from postwright.dns.plan import DnsPlan, RRset
 from postwright.dns.record import Record
+from postwright.dns.survey import holds_still
 from postwright.errors import ProviderError
 
 
 class Dns:
     """Servers of which the first is written to, and the caches of all who ever asked one."""
 
-    def _plan_dns(self, fleet, keys, *_paths, **_terms):
+    def _plan_dns(self, fleet, keys, *_paths, known=DnsPlan(()), **_terms):  # noqa: B008 - frozen
         self.pause()
         if self.servers[0].down:
             raise ProviderError("the name server does not answer")
         wanted = {zone.name: [] for zone in fleet.zones}
         for record in delegation.keys(fleet, keys):
             wanted[fleet.zone_of(record.name).name].append(record)
-        return DnsPlan(tuple(self._zone(zone, tuple(found)) for zone, found in wanted.items()))
+        before = {it.zone: it for it in known.zones if holds_still(it, self.ledger[it.zone], wanted[it.zone])}
+        return DnsPlan(tuple(before.get(it) or self._zone(it, tuple(found)) for it, found in wanted.items()))
 
     def _zone(self, zone, desired):
         names = {record.name for record in (*desired, *self.ledger[zone])}

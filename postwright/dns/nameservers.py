@@ -6,7 +6,9 @@ Promise: no cache is ever asked for a record; only the addresses of name servers
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import dns.exception
 import dns.flags
@@ -15,11 +17,14 @@ import dns.name
 import dns.query
 import dns.rcode
 import dns.rdatatype
-import dns.resolver
 
 from postwright.model import Fleet, Rfc2136, Zone
+from postwright.once import Once
 
 _SECONDS = 3.0  # one question to one address
+
+Lookup = Callable[[str, str], tuple[str, ...]]
+"""Name and type of address → the addresses; none where that cannot be found out."""
 
 
 class NoAnswerError(Exception):
@@ -34,14 +39,21 @@ class NameServer:
     endpoints: tuple[tuple[str, int], ...]
 
 
-def authoritative(fleet: Fleet, zone: Zone) -> tuple[tuple[NameServer, ...], tuple[str, ...]]:
+def lookup(fleet: Fleet) -> Lookup:
+    """For one run: the servers of a thousand zones are often the same two, and each is looked up once."""
+    return Once(partial(_lookup, fleet))
+
+
+def authoritative(
+    fleet: Fleet, zone: Zone, addresses: Lookup | None = None
+) -> tuple[tuple[NameServer, ...], tuple[str, ...]]:
     """The servers of the zone's NS RRset that can be reached by name, and notes on those that cannot.
 
     Where the inventory names servers, those. Falls back to the provider's own server, if it is one, when there is no
-    other, and says so in a note. None at all when nothing can be found out: a note says so.
+    other, and says so in a note. None at all when nothing can be found out: a note says so. ``addresses``: see ``lookup``.
     """
     if zone.servers:
-        return tuple(NameServer(text, (_endpoint(text),)) for text in zone.servers), ()
+        return _named(zone), ()
     home = _home(fleet, zone)
     fallback = (home,) if home else ()
     only = (
@@ -50,14 +62,11 @@ def authoritative(fleet: Fleet, zone: Zone) -> tuple[tuple[NameServer, ...], tup
         else "no server can be asked; name some in its servers"
     )
     try:
-        names = ask(home, zone.name, "NS") if home else resolve(zone.name, "NS")
+        names = _names(fleet, zone)
     except NoAnswerError as error:
         return fallback, (f"zone {zone.name}: NS records cannot be read ({error}); {only}",)
-    ports = dict(home.endpoints) if home else {}  # a port of its own holds for the provider's address alone
-    servers = tuple(
-        NameServer(name, tuple((address, ports.get(address, 53)) for address in _addresses(fleet, name)))
-        for name in sorted(name.rstrip(".").lower() for name in names)
-    )
+    ask_for = addresses or lookup(fleet)
+    servers = tuple(NameServer(name, _endpoints(name, ("A", "AAAA"), home, ask_for)) for name in names)
     known = tuple(server for server in servers if server.endpoints)
     notes = tuple(
         f"zone {zone.name}: name server {server.name} cannot be resolved and was not asked"
@@ -65,6 +74,59 @@ def authoritative(fleet: Fleet, zone: Zone) -> tuple[tuple[NameServer, ...], tup
         if not server.endpoints
     )
     return (known, notes) if known else (fallback, (*notes, f"zone {zone.name}: {only}"))
+
+
+def at_top(fleet: Fleet, zone: Zone, rdtype: str, addresses: Lookup | None = None) -> tuple[str, ...]:
+    """The values at the zone's own name, of the first of its ``authoritative`` servers that answers.
+
+    No more is looked up than that takes. NoAnswerError with what each of them said.
+    """
+    problems: list[str] = []
+    for server in _in_turn(fleet, zone, addresses or lookup(fleet), problems):
+        try:
+            return ask(server, zone.name, rdtype)
+        except NoAnswerError as error:
+            problems.append(f"{server.name}: {error}")
+    raise NoAnswerError("; ".join(problems) or "no server can be asked; name some in its servers")
+
+
+def _in_turn(fleet: Fleet, zone: Zone, addresses: Lookup, problems: list[str]) -> Iterator[NameServer]:
+    """What ``authoritative`` finds, one after the other and each of its kinds of addresses by itself."""
+    if zone.servers:
+        yield from _named(zone)
+        return
+    home, found = _home(fleet, zone), False
+    try:
+        names: Iterable[str] = _names(fleet, zone)
+    except NoAnswerError as error:
+        problems.append(f"NS records cannot be read ({error})")
+        names = ()
+    for name, family in ((name, family) for name in names for family in ("A", "AAAA")):
+        if endpoints := _endpoints(name, (family,), home, addresses):
+            found = True
+            yield NameServer(name, endpoints)
+    if home and not found:
+        yield home
+
+
+def _named(zone: Zone) -> tuple[NameServer, ...]:
+    """The servers the inventory names."""
+    return tuple(NameServer(text, (_endpoint(text),)) for text in zone.servers)
+
+
+def _names(fleet: Fleet, zone: Zone) -> list[str]:
+    """Those of the NS RRset; NoAnswerError."""
+    home = _home(fleet, zone)
+    names = ask(home, zone.name, "NS") if home else resolve(zone.name, "NS")
+    return sorted(name.rstrip(".").lower() for name in names)
+
+
+def _endpoints(
+    name: str, families: Iterable[str], home: NameServer | None, addresses: Lookup
+) -> tuple[tuple[str, int], ...]:
+    """IPv4 first: more operators' machines have it. A port of its own holds for the provider's address alone."""
+    ports = dict(home.endpoints) if home else {}
+    return tuple((address, ports.get(address, 53)) for family in families for address in addresses(name, family))
 
 
 def _endpoint(text: str) -> tuple[str, int]:
@@ -101,10 +163,7 @@ def _response(server: NameServer, name: str, rdtype: str, *, referrals: bool) ->
 
 def negative_ttl(fleet: Fleet, zone: Zone) -> int:
     """Seconds for which caches remember that a name is not there: the SOA's last field (RFC 2308 §4). NoAnswerError."""
-    servers, _ = authoritative(fleet, zone)
-    if not servers:
-        raise NoAnswerError("no server of the zone is known")
-    (soa,) = ask(servers[0], zone.name, "SOA") or ("0",)
+    (soa,) = at_top(fleet, zone, "SOA") or ("0",)
     return int(soa.split()[-1])
 
 
@@ -142,12 +201,8 @@ def _home(fleet: Fleet, zone: Zone) -> NameServer | None:
     return NameServer(str(provider.server), ((str(provider.server), provider.port),))
 
 
-def _addresses(fleet: Fleet, name: str) -> tuple[str, ...]:
-    """IPv4 first: more operators' machines have it. A name in a zone of the fleet is asked of that zone itself."""
-    return tuple(address for rdtype in ("A", "AAAA") for address in _lookup(fleet, name, rdtype))
-
-
 def _lookup(fleet: Fleet, name: str, rdtype: str) -> tuple[str, ...]:
+    """A name in a zone of the fleet is asked of that zone itself."""
     zone = fleet.zone_of(name)
     home = zone and _home(fleet, zone)
     try:
@@ -162,9 +217,11 @@ def _lookup(fleet: Fleet, name: str, rdtype: str) -> tuple[str, ...]:
 
 def resolve(name: str, rdtype: str) -> tuple[str, ...]:
     """What this machine's resolver says; none if it says there are none."""
+    from dns import resolver  # noqa: PLC0415 - often not needed, and a tenth of what reading DNS has to load
+
     try:
-        return tuple(rdata.to_text() for rdata in dns.resolver.resolve(f"{name}.", rdtype, lifetime=_SECONDS))
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return tuple(rdata.to_text() for rdata in resolver.resolve(f"{name}.", rdtype, lifetime=_SECONDS))
+    except (resolver.NXDOMAIN, resolver.NoAnswer):
         return ()
     except (dns.exception.DNSException, OSError) as error:
         raise NoAnswerError(f"this machine's resolver: {error or type(error).__name__}") from None

@@ -6,27 +6,32 @@ written to a zone that the plan does not name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
 
 from postwright.dns import ledger, undo
-from postwright.dns.diff import Three, diff, wanted
-from postwright.dns.nameservers import NoAnswerError, ask, authoritative
 from postwright.dns.plan import DnsPlan, ZonePlan
 from postwright.dns.providers import Provider, provider_of
+from postwright.dns.rationing import announce
 from postwright.dns.records import Record, desired, released, zone_for
 from postwright.dns.spf.review import review
+from postwright.dns.survey import Records, Survey
+from postwright.dns.together import Lanes, all_of
 from postwright.dns.waves import leaders
-from postwright.dns.writing import WORKERS, Step, write
-from postwright.errors import PostwrightError, ProviderError, UnsafePlan, UsageError
+from postwright.dns.writing import Step, write
+from postwright.errors import UnsafePlan, UsageError
 from postwright.keys.public import PublicKey
 from postwright.model import Fleet
 
-T = TypeVar("T")
+_NOTHING = DnsPlan(())
+Told = Callable[[str], None]
+_Calls = tuple[Told, Told]  # of each zone that was written; of what to expect where a rate limit makes it long
+
+
+def _nobody(_: str) -> None:
+    """Hears it."""
 
 
 def plan(
@@ -38,53 +43,52 @@ def plan(
     tlsa: Mapping[str, str] = MappingProxyType({}),
     adopt: bool = False,
     consolidate: bool = False,
-    looked: Callable[[str], None] = lambda _: None,
+    known: DnsPlan = _NOTHING,
+    looked: Told = _nobody,
+    told: Told = _nobody,
 ) -> DnsPlan:
     """Read every zone of the fleet and compare; nothing is changed.
 
     ``base_dir``: the inventory's folder, for its relative secrets. ``tlsa``: as ``records.desired`` takes it; used in zones
     that are signed. ``adopt``: values of others in RRsets that should be ours become replacements instead of conflicts.
-    ``consolidate``: several SPF records of a name are joined instead of being a conflict. ``looked`` is called with each zone that was read, from its thread.
+    ``consolidate``: several SPF records of a name are joined instead of being a conflict. ``known``: a plan made before in
+    this run, on the same terms; where it ``survey.holds_still`` the zone is not read again. ``looked`` is called with each
+    zone that was read, from its thread; ``told`` with what to expect where a rate limit makes it long.
     Raises ProviderError or UsageError with the problems of all zones.
     """
-    providers = _providers(fleet, base_dir, [zone.name for zone in fleet.zones])
-    by_zone: dict[str, list[Record]] = {zone: [] for zone in providers}
+    names = [zone.name for zone in fleet.zones]
+    wants: dict[str, list[Record]] = {zone: [] for zone in names}
     for record in desired(fleet, keys, tlsa):
-        by_zone[zone_for(fleet, record.name).name].append(record)
+        wants[zone_for(fleet, record.name).name].append(record)
+    bases = _ledgers(ledger_dir, names)
+    survey = Survey(fleet, bases, wants, released(fleet), adopt, consolidate, looked)
+    found = survey.settled(known)
+    providers = _providers(fleet, base_dir, [zone for zone in names if zone not in found])
+    announce(providers, tuple(providers), (), told)
+    found |= {it.zone: it for it in survey.plans(providers)}
+    return _reviewed(fleet, ledger_dir, bases, [found[zone] for zone in names])
 
+
+def _ledgers(ledger_dir: Path, zones: Sequence[str]) -> dict[str, Records]:
+    """What each zone's ledger says; UsageError with all that are damaged."""
+    with Lanes() as lanes:
+        found = all_of([lanes.submit("", partial(ledger.read, ledger_dir, zone)) for zone in zones])
+    return dict(zip(zones, found, strict=True))
+
+
+def _reviewed(fleet: Fleet, ledger_dir: Path, bases: Mapping[str, Records], zones: Sequence[ZonePlan]) -> DnsPlan:
+    """With what only the plans of all zones together tell, and the ledgers of zones that are not among them."""
+    strays = {
+        zone: entries
+        for zone in ledger.zones(ledger_dir)
+        if zone not in bases
+        if (entries := ledger.read(ledger_dir, zone))
+    }
     gone = released(fleet)
-
-    def look(zone: str) -> ZonePlan:
-        base = ledger.read(ledger_dir, zone)
-        ours = tuple(_fit(fleet, zone, by_zone[zone]))
-        live = providers[zone].read(zone, wanted(base, ours))
-        looked(zone)
-        return diff(zone, Three(base, live, ours, gone, adopt, consolidate))
-
-    strays = [zone for zone in ledger.zones(ledger_dir) if zone not in providers and ledger.read(ledger_dir, zone)]
-    left = [record for zone in strays for record in ledger.read(ledger_dir, zone)]
-    if gone:
-        left += [it for zone in providers for it in ledger.read(ledger_dir, zone) if (it.name, it.type) in gone]
-    zones, warnings = review(fleet, _all([partial(look, zone) for zone in providers]), left)
-    return DnsPlan(tuple(zones), (*(_stray(ledger_dir, zone) for zone in strays), *warnings))
-
-
-def _fit(fleet: Fleet, zone: str, records: Sequence[Record]) -> Iterator[Record]:
-    """The records without TLSA where the zone is not signed: senders believe only what DNSSEC proves (RFC 7672 §2.1)."""
-    signed = any(record.type == "TLSA" for record in records) and _is_signed(fleet, zone)
-    return (record for record in records if signed or record.type != "TLSA")
-
-
-def _is_signed(fleet: Fleet, zone: str) -> bool:
-    servers, notes = authoritative(fleet, zone_for(fleet, zone))
-    try:
-        if servers:
-            return bool(ask(servers[0], zone, "DNSKEY"))
-    except NoAnswerError as error:
-        notes = (*notes, str(error))
-    hint = 'set "tlsa": False in mail_fleet, or mend the way to its servers'
-    reason = "; ".join(note.removeprefix(f"zone {zone}: ") for note in notes)
-    raise ProviderError(f"zone {zone}: whether it is signed is unknown: {reason}; {hint}")
+    left = [it for entries in strays.values() for it in entries]
+    left += [it for records in bases.values() for it in records if (it.name, it.type) in gone]
+    reviewed, warnings = review(fleet, zones, left)
+    return DnsPlan(tuple(reviewed), (*(_stray(ledger_dir, zone) for zone in strays), *warnings))
 
 
 def plan_undo(
@@ -103,18 +107,27 @@ def plan_undo(
             f"the inventory no longer has {', '.join(gone)}; put the zones back to undo what was done there"
         )
     providers = _providers(fleet, base_dir, [zone.zone for zone in zones])
+    homes = {zone.name: zone.provider for zone in fleet.zones}
 
     def look(zone: ZonePlan) -> ZonePlan:
         live = providers[zone.zone].read(zone.zone, [(change.name, change.type) for change in zone.net])
         return undo.inverse(zone, live, ledger.read(ledger_dir, zone.zone), signing)
 
-    return DnsPlan(tuple(_all([partial(look, zone) for zone in zones])))
+    with Lanes() as lanes:
+        return DnsPlan(tuple(all_of([lanes.submit(homes[zone.zone], partial(look, zone)) for zone in zones])))
 
 
 def apply_additive(
-    plan: DnsPlan, fleet: Fleet, base_dir: Path, ledger_dir: Path, written: Callable[[str], None] = lambda _: None
+    plan: DnsPlan,
+    fleet: Fleet,
+    base_dir: Path,
+    ledger_dir: Path,
+    written: Told = _nobody,
+    told: Told = _nobody,
 ) -> tuple[str, ...]:
     """Write what the hosts need, and return the zones written; ``written`` is called with each as it is done.
+
+    ``told``: as ``plan`` has it.
 
     Zones that others lead into come first, and the others only if that went well.
 
@@ -125,18 +138,23 @@ def apply_additive(
     first = leaders(plan.zones)
     steps = [Step(zone, zone.additive, last=not zone.subtractive) for zone in plan.zones]
     waves = [step for step in steps if step.zone.zone in first], [step for step in steps if step.zone.zone not in first]
-    return tuple(zone for wave in waves for zone in _apply(plan, wave, fleet, base_dir, ledger_dir, written))
+    return tuple(zone for wave in waves for zone in _apply(plan, wave, fleet, base_dir, ledger_dir, (written, told)))
 
 
 def apply_subtractive(
-    plan: DnsPlan, fleet: Fleet, base_dir: Path, ledger_dir: Path, written: Callable[[str], None] = lambda _: None
+    plan: DnsPlan,
+    fleet: Fleet,
+    base_dir: Path,
+    ledger_dir: Path,
+    written: Told = _nobody,
+    told: Told = _nobody,
 ) -> tuple[str, ...]:
     """Take away what nobody needs any more, and return the zones written. To be called after ``apply_additive``.
 
     Raises as ``apply_additive`` does.
     """
     steps = [Step(zone, zone.subtractive, last=True) for zone in plan.zones if zone.subtractive]
-    return _apply(plan, steps, fleet, base_dir, ledger_dir, written)
+    return _apply(plan, steps, fleet, base_dir, ledger_dir, (written, told))
 
 
 def _apply(
@@ -145,12 +163,15 @@ def _apply(
     fleet: Fleet,
     base_dir: Path,
     ledger_dir: Path,
-    written: Callable[[str], None],
+    calls: _Calls,
 ) -> tuple[str, ...]:
     if plan.conflicts:
         where = "; ".join(f"{conflict.name} {conflict.type}: {conflict.reason}" for conflict in plan.conflicts)
         raise UnsafePlan(f"{len(plan.conflicts)} conflicts, nothing was written: {where}")
-    providers = _providers(fleet, base_dir, [step.zone.zone for step in steps if step.changes])
+    due = [step.zone.zone for step in steps if step.changes]
+    providers = _providers(fleet, base_dir, due)
+    written, told = calls
+    announce(providers, (), due, told)
     return write(steps, providers, ledger_dir, written)
 
 
@@ -159,26 +180,10 @@ def _providers(fleet: Fleet, base_dir: Path, zones: Sequence[str]) -> Mapping[st
     needed = set(zones)
     homes = {zone.name: zone for zone in fleet.zones if zone.name in needed}
     firsts = {zone.provider: zone for zone in homes.values()}
-    opened = dict(
-        zip(firsts, _all([partial(provider_of, fleet, zone, base_dir) for zone in firsts.values()]), strict=True)
-    )
-    return {name: opened[zone.provider] for name, zone in homes.items()}
-
-
-def _all(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """Run the jobs side by side; if any failed, raise the problems of all."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        futures = [pool.submit(job) for job in jobs]
-        try:
-            wait(futures)
-        except BaseException:  # Ctrl-C: those under way end, nothing more is asked
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    errors = [error for future in futures if isinstance(error := future.exception(), PostwrightError)]
-    if errors:
-        kind = UsageError if all(isinstance(error, UsageError) for error in errors) else ProviderError
-        raise kind("\n".join(dict.fromkeys(map(str, errors))))
-    return [future.result() for future in futures]
+    with Lanes() as lanes:
+        opened = all_of([lanes.submit("", partial(provider_of, fleet, zone, base_dir)) for zone in firsts.values()])
+    by_name = dict(zip(firsts, opened, strict=True))
+    return {name: by_name[zone.provider] for name, zone in homes.items()}
 
 
 def _stray(ledger_dir: Path, zone: str) -> str:

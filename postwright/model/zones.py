@@ -38,7 +38,7 @@ class Cloudflare(Strict):
     kind: Literal["cloudflare"]
     token: SecretSource
     batch: int = Field(default=200, ge=1, le=3500)
-    requests: int = Field(default=1000, ge=1, le=1200)
+    requests: int = Field(default=1100, ge=1, le=1200)
     api: HttpUrl = "https://api.cloudflare.com/client/v4"
     timeout: float = Field(default=30.0, gt=0, le=120)
 

@@ -37,6 +37,14 @@ class OutcomeUnknown(ProviderError):  # noqa: N818 - it says what is known: noth
     """
 
 
+class NotAsked(ProviderError):  # noqa: N818 - it says what happened: nothing
+    """A server that did not answer for other zones was not asked for this one. ``reason`` is the same for all of them."""
+
+    def __init__(self, zone: str, reason: str) -> None:
+        super().__init__(f"zone {zone}: not asked for: {reason}")
+        self.zone, self.reason = zone, reason
+
+
 class Provider(Protocol):
     """The contract; ``tests/provider`` proves it for each kind.
 

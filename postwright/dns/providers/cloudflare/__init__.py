@@ -22,6 +22,7 @@ from postwright.dns.plan import Change, RRset
 from postwright.dns.providers import ZoneMoved, turns
 from postwright.dns.providers.cloudflare import batches as cloudflare_batches
 from postwright.dns.providers.cloudflare.api import Api
+from postwright.dns.providers.cloudflare.budget import Budget
 from postwright.dns.providers.cloudflare.explain import MAY_HAVE_LANDED
 from postwright.dns.providers.cloudflare.listing import whole
 from postwright.dns.providers.cloudflare.records import Held, Key, name_of, relevant, rrsets
@@ -80,6 +81,15 @@ class CloudflareProvider:
         turn = self._turn(zone)
         look = self._last[zone] = self._look(zone, keys, turn.writes)
         return rrsets(zone, look.there, keys)
+
+    @property
+    def budget(self) -> Budget:
+        """Of the token."""
+        return self.api.budget
+
+    def calls(self, read: Collection[str], written: Collection[str]) -> int:
+        """One to read a zone, once its id is known; to write one, one to look again, one to write and one to read back."""
+        return self.ids.calls((*read, *written)) + len(read) + 3 * len(written)
 
     def apply(self, zone: str, changes: Sequence[Change]) -> None:
         """As few batches as ``batch`` of the inventory allows. Reads again unless ``read`` just did."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 PAGE = 5000  # records; the most the tests of others have seen answered
-_ZONES_PAGE = 50  # the most there is
+ZONES_PAGE = 50  # the most there is
 _READS = 3  # times a read is tried
 _PAUSE = 1.0  # seconds before the second
 _LONGEST_HOLD = 330.0  # seconds a 429 may ask for; the limit's window is 300
@@ -73,7 +73,7 @@ class Api:
         send = self.client.zones.with_raw_response.list
         query = {"name": name} if name else None
         return self._send(
-            Call(place, explain.READ_ZONES), lambda: send(page=page, per_page=_ZONES_PAGE, extra_query=query)
+            Call(place, explain.READ_ZONES), lambda: send(page=page, per_page=ZONES_PAGE, extra_query=query)
         )
 
     def zone(self, place: str, zone_id: str) -> Json:

@@ -14,6 +14,7 @@ from hashlib import sha256
 from threading import Lock
 
 WINDOW = 300.0  # seconds; developers.cloudflare.com/fundamentals/api/reference/limits
+_SAME = 5.0  # seconds: waits that end so close together are one
 PATIENCE = 900.0  # seconds a process waits, all in all, because a server said so
 
 _shared: dict[str, Budget] = {}
@@ -21,7 +22,7 @@ _guard = Lock()
 
 
 class Budget:
-    """A sliding window of ``limit`` calls. ``clock`` and ``sleep`` are in seconds; ``waiting`` hears of each wait."""
+    """A sliding window of ``limit`` calls. ``clock`` and ``sleep`` are in seconds; ``waiting`` hears of each wait, once for all threads."""
 
     def __init__(
         self,
@@ -32,19 +33,33 @@ class Budget:
         waiting: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.limit = limit
+        self.window = WINDOW
         self.sleep = sleep
         self.waiting = waiting
         self._clock = clock
         self._lock = Lock()
         self._started: deque[float] = deque()
         self._closed_until = float("-inf")
+        self._told_until = float("-inf")
         self._held = 0.0
 
     def take(self) -> None:
         """Return when one more call may start; it counts as started then."""
         while (pause := self._take_or_wait()) > 0:
-            self.waiting(pause)
+            if self._is_news(pause):
+                self.waiting(pause)
             self.sleep(pause)
+
+    def forecast(self, calls: int) -> float:
+        """Seconds until the last of so many calls may start, if they take no time and nobody else makes any."""
+        with self._lock:
+            now = self._clock()
+            first = max(now, self._closed_until)
+            starts = [start for start in self._started if start > now - WINDOW]
+            for _ in range(calls):
+                free = starts[len(starts) - self.limit] + WINDOW if len(starts) >= self.limit else now
+                starts.append(max(first, free))
+            return starts[-1] - now if calls else 0.0
 
     def hold(self, seconds: float) -> bool:
         """Let nobody start for that long. False, and no hold, if that would use up the patience."""
@@ -61,6 +76,14 @@ class Budget:
         """Of two limits for one token the smaller one holds."""
         with self._lock:
             self.limit = min(self.limit, limit)
+
+    def _is_news(self, pause: float) -> bool:
+        """Threads that wait for the same moment say so once."""
+        with self._lock:
+            until = self._clock() + pause
+            news = until > self._told_until + _SAME
+            self._told_until = max(self._told_until, until)
+            return news
 
     def _take_or_wait(self) -> float:
         """0 when a call was taken, else the seconds after which to ask again."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from typing import Any
 
-from postwright.dns.providers.cloudflare.api import Api
+from postwright.dns.providers.cloudflare.api import ZONES_PAGE, Api
 from postwright.dns.providers.cloudflare.listing import shape, whole
 from postwright.errors import ProviderError
 
@@ -41,6 +42,10 @@ class ZoneIds:
             hint = "zones are never created: add it in the dashboard, or let the token have Zone / Zone / Read for it, or set zone_id"
             raise ProviderError(f"{place}: is not among the zones this API token sees; {hint}")
         return found[zone]
+
+    def calls(self, zones: Iterable[str]) -> int:
+        """How many it takes at least to find the ids of these that are not known yet."""
+        return ceil(len(set(zones) - self.given.keys() - self.api.zone_ids.keys()) / ZONES_PAGE)
 
     def insist(self, place: str, zone: str, names: Sequence[str]) -> None:
         """That an id given for a zone is its own: copied from another zone, that one would be written to.

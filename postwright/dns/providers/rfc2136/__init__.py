@@ -28,6 +28,7 @@ from postwright.dns.plan import Change, RRset
 from postwright.dns.providers import OutcomeUnknown, ZoneMoved, answers
 from postwright.dns.providers.rfc2136 import explain, updates
 from postwright.dns.providers.rfc2136.connection import Connection
+from postwright.dns.providers.rfc2136.reach import Reach
 from postwright.dns.providers.view import Key, NotServedError, View
 from postwright.errors import ProviderError, UsageError
 from postwright.model import Rfc2136
@@ -41,6 +42,7 @@ class Rfc2136Provider:
 
     server: Rfc2136
     key: dns.tsig.Key = field(repr=False)  # dnspython's own repr shows the secret
+    reach: Reach = field(repr=False)
     compares: ClassVar[bool] = True  # by prerequisites
 
     @classmethod
@@ -49,16 +51,27 @@ class Rfc2136Provider:
         purpose = f"provider {name}: TSIG secret of {server.key_name}"
         text = secret.read(server.secret, base_dir, purpose)
         try:
-            return cls(server, dns.tsig.Key(f"{server.key_name}.", text, f"{server.algorithm}."))
+            key = dns.tsig.Key(f"{server.key_name}.", text, f"{server.algorithm}.")
         except binascii.Error:
             hint = "put what `tsig-keygen` or `keymgr -t` prints after `secret`"
             raise UsageError(f"{purpose}: {server.secret} is not base64; {hint}") from None
+        return cls(server, key, Reach(f"{server.server} port {server.port}"))
 
     def read(self, zone: str, wanted: Iterable[Key]) -> tuple[RRset, ...]:
         """One query per (name, type) and one more per name, all sent at once; a few more where a wildcard or a child zone is.
 
-        No number of them depends on the size of the zone.
+        No number of them depends on the size of the zone. A server that was silent several times running is not asked again.
         """
+        self.reach.insist(zone)
+        try:
+            found = self._read(zone, wanted)
+        except ProviderError as error:
+            self.reach.failed(error)
+            raise
+        self.reach.heard()
+        return found
+
+    def _read(self, zone: str, wanted: Iterable[Key]) -> tuple[RRset, ...]:
         with self._connection(zone) as connection:
             try:
                 sure, doubtful = View(zone, partial(self._ask, zone, connection)).read(wanted)
@@ -109,7 +122,7 @@ class Rfc2136Provider:
         try:
             stream = socket.create_connection(where, self.server.timeout)
         except OSError as error:
-            raise self._error(zone, explain.unreachable(error)) from None
+            raise self._error(zone, explain.unreachable(error)) from error
         with stream:
             stream.setblocking(False)  # the connection waits by itself
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -57,7 +57,7 @@ class Connection:
         if not all(answer.had_tsig for answer in answers.values()):  # newer dnspython raises FormError by itself
             raise self.error(explain.unsigned(name))
         if broken:
-            raise self.error(explain.failed(broken, name))
+            raise self.error(explain.failed(broken, name)) from broken
         return [answers[number] for number in asked]
 
 
