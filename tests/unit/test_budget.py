@@ -2,6 +2,8 @@
 
 from threading import Thread
 
+import pytest
+
 from postwright.dns.providers.cloudflare import budget
 from postwright.dns.providers.cloudflare.budget import PATIENCE, WINDOW, Budget
 
@@ -107,3 +109,36 @@ def test_threads_together_stay_within_the_limit():
     assert time.slept == []
     limited.take()
     assert time.slept == [WINDOW]
+
+
+@pytest.mark.parametrize("before", [0, 3, 10, 25])
+@pytest.mark.parametrize("calls", [1, 9, 10, 11, 45])
+def test_the_forecast_is_what_is_then_waited(before, calls):
+    time = Time()
+    limited = time.budget(10)
+    for _ in range(before):
+        limited.take()
+        time.now += 7
+    foreseen, start = limited.forecast(calls), time.now
+    for _ in range(calls):
+        limited.take()
+    assert time.now - start == pytest.approx(foreseen)
+
+
+def test_a_forecast_takes_nothing_and_knows_of_a_hold():
+    time = Time()
+    limited = time.budget(10)
+    limited.hold(120)
+    assert [limited.forecast(0), limited.forecast(10), limited.forecast(11)] == [0, 120, 420]
+    assert limited.forecast(10) == 120
+
+
+def test_threads_that_wait_for_the_same_moment_are_told_of_once():
+    time, heard = Time(), []
+    limited = time.budget(1, waiting=heard.append)
+    limited.take()
+    limited.sleep = lambda _: None
+    pauses = iter([WINDOW, WINDOW, 0])
+    limited._take_or_wait = lambda: next(pauses)
+    limited.take()
+    assert heard == [WINDOW]
