@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
 from postwright.dns.diff import Key, Three, diff, wanted
 from postwright.dns.nameservers import Lookup, NoAnswerError, at_top, lookup
 from postwright.dns.plan import DnsPlan, ZonePlan
-from postwright.dns.providers import Provider
+from postwright.dns.providers import Keeping, Provider
 from postwright.dns.record import Record, zone_for
 from postwright.dns.together import Lanes, all_of
 from postwright.errors import ProviderError
@@ -52,7 +53,9 @@ class Survey:
         """The plan of each zone there is a provider for. Raises ProviderError or UsageError with the problems of all."""
         homes = {zone.name: zone.provider for zone in self.fleet.zones}
         addresses = lookup(self.fleet)
-        with Lanes() as lanes:
+        with ExitStack() as kept, Lanes() as lanes:
+            for keeping in {id(it): it for it in providers.values() if isinstance(it, Keeping)}.values():
+                kept.enter_context(keeping.kept())
             signed = {
                 zone: lanes.submit(_SIGNED, partial(_is_signed, self.fleet, zone, addresses))
                 for zone in providers

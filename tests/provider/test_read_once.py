@@ -3,6 +3,7 @@
 Both halves of an apply are run as ``apply`` does it, without hosts.
 """
 
+import socket
 from collections import Counter
 
 import dns.query
@@ -12,6 +13,7 @@ from postwright import publishing
 from postwright.dns import ledger
 from postwright.dns import publish as service
 from postwright.dns.providers.rfc2136.connection import Connection
+from postwright.dns.providers.rfc2136.streams import Streams
 from postwright.errors import UnsafePlan
 from postwright.inventory import Project
 from postwright.plan import FleetPlan
@@ -191,3 +193,39 @@ def test_whether_a_zone_is_signed_takes_three_questions_beside_the_others(world,
     fleet = world.fleet(names=[])
     service.plan(fleet, [], world.project, world.ledger, tlsa={"mail1": "00" * 32})
     assert asked["plain"] == 3
+
+
+@pytest.fixture
+def connections(monkeypatch):
+    made = []
+    fresh = Streams.fresh
+
+    def counting(streams):
+        made.append(fresh(streams))
+        return made[-1]
+
+    monkeypatch.setattr(Streams, "fresh", counting)
+    return made
+
+
+@pytest.mark.backends(*COMPARES)
+def test_many_zones_are_read_over_few_connections_which_are_closed_then(world, connections):
+    """Eight at once at most, as many as are read at once."""
+    zones = [world.backend.zones(next(world.backend.slots))[0] for _ in range(10)]
+
+    world.plan(world.fleet(names=zones, zones=[*zones, world.zone], mx="null"), [])
+
+    assert 1 <= len(connections) <= 8
+    assert all(stream.fileno() == -1 for stream in connections)
+
+
+@pytest.mark.backends(*COMPARES)
+def test_a_kept_connection_that_the_server_has_closed_is_replaced(world, connections):
+    provider = world.opened()
+    with provider.kept():
+        before = provider.read(world.zone, [(world.zone, "TXT")])
+        connections[0].shutdown(socket.SHUT_RDWR)
+
+        assert provider.read(world.zone, [(world.zone, "TXT")]) == before
+
+    assert len(connections) == 2

@@ -6,8 +6,9 @@ Promise: a provider compares nothing and decides nothing; the diff does. It eith
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from postwright.dns.plan import Change, RRset
 from postwright.errors import ProviderError
@@ -69,6 +70,14 @@ class Provider(Protocol):
         Raises ZoneMoved where one is not, OutcomeUnknown where the answer was lost, ProviderError otherwise. Must not
         touch any other value. The caller reads back. ``changes`` carry the ids that ``read`` gave.
         """
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A provider that reads many zones with less effort if it knows that there are many."""
+
+    def kept(self) -> AbstractContextManager[None]:
+        """Around the reading of many zones."""
 
 
 def provider_of(fleet: Fleet, zone: Zone, base_dir: Path) -> Provider:

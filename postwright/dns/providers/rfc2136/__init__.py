@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 import socket
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from postwright.dns.providers import OutcomeUnknown, ZoneMoved, answers
 from postwright.dns.providers.rfc2136 import explain, updates
 from postwright.dns.providers.rfc2136.connection import Connection
 from postwright.dns.providers.rfc2136.reach import Reach
+from postwright.dns.providers.rfc2136.streams import Streams
 from postwright.dns.providers.view import Key, NotServedError, View
 from postwright.errors import ProviderError, UsageError
 from postwright.model import Rfc2136
@@ -43,6 +44,7 @@ class Rfc2136Provider:
     server: Rfc2136
     key: dns.tsig.Key = field(repr=False)  # dnspython's own repr shows the secret
     reach: Reach = field(repr=False)
+    streams: Streams = field(repr=False)
     compares: ClassVar[bool] = True  # by prerequisites
 
     @classmethod
@@ -55,7 +57,12 @@ class Rfc2136Provider:
         except binascii.Error:
             hint = "put what `tsig-keygen` or `keymgr -t` prints after `secret`"
             raise UsageError(f"{purpose}: {server.secret} is not base64; {hint}") from None
-        return cls(server, key, Reach(f"{server.server} port {server.port}"))
+        address = str(server.server), server.port
+        return cls(server, key, Reach(f"{address[0]} port {address[1]}"), Streams(address, server.timeout))
+
+    def kept(self) -> AbstractContextManager[None]:
+        """Inside, many zones are read over the same few connections."""
+        return self.streams.kept()
 
     def read(self, zone: str, wanted: Iterable[Key]) -> tuple[RRset, ...]:
         """One query per (name, type) and one more per name, all sent at once; a few more where a wildcard or a child zone is.
@@ -72,7 +79,18 @@ class Rfc2136Provider:
         return found
 
     def _read(self, zone: str, wanted: Iterable[Key]) -> tuple[RRset, ...]:
-        with self._connection(zone) as connection:
+        """Over a connection that was kept, if there is one; where the server has closed it meanwhile, over a new one."""
+        keys = tuple(wanted)
+        if stream := self.streams.idle():
+            try:
+                return self._read_over(stream, zone, keys)
+            except ProviderError as error:
+                if not isinstance(error.__cause__, ConnectionError | EOFError):
+                    raise
+        return self._read_over(self._stream(zone), zone, keys)
+
+    def _read_over(self, stream: socket.socket, zone: str, wanted: Sequence[Key]) -> tuple[RRset, ...]:
+        with self._connection(zone, stream) as connection:
             try:
                 sure, doubtful = View(zone, partial(self._ask, zone, connection)).read(wanted)
             except NotServedError as error:
@@ -82,7 +100,7 @@ class Rfc2136Provider:
     def apply(self, zone: str, changes: Sequence[Change]) -> None:
         """As few messages as the size of a message allows; each is all or nothing by itself, so more than one are tried first."""
         messages = tuple(updates.messages(zone, changes, self.key))
-        with self._connection(zone) as connection:
+        with self._connection(zone, self._stream(zone)) as connection:
             if len(messages) > 1 and _MOVED & set(self._compared(zone, changes, connection)):
                 raise _moved(zone, untouched=True)
             for message in messages:
@@ -116,16 +134,15 @@ class Rfc2136Provider:
             if response.rcode() not in _MOVED:
                 yield rrset
 
-    @contextmanager
-    def _connection(self, zone: str) -> Iterator[Connection]:
-        where = (str(self.server.server), self.server.port)
+    def _stream(self, zone: str) -> socket.socket:
         try:
-            stream = socket.create_connection(where, self.server.timeout)
+            return self.streams.fresh()
         except OSError as error:
             raise self._error(zone, explain.unreachable(error)) from error
-        with stream:
-            stream.setblocking(False)  # the connection waits by itself
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @contextmanager
+    def _connection(self, zone: str, stream: socket.socket) -> Iterator[Connection]:
+        with self.streams.using(stream):
             yield Connection(stream, self.key, self.server.timeout, partial(self._error, zone))
 
     def _ask(self, zone: str, connection: Connection, keys: Sequence[Key]) -> dict[Key, Message]:
