@@ -19,6 +19,7 @@ from postwright.model import (
     Fleet,
     Host,
     Keys,
+    MtaSts,
     Rfc2136,
     SecretSource,
     Ssh,
@@ -32,12 +33,16 @@ FILLER = "192.0.2.77"
 
 @dataclass(frozen=True)
 class Scenario:
-    """``zones`` with ``domains`` changes each, and ``filler`` records of others."""
+    """``zones`` with ``domains`` changes each, and ``filler`` records of others.
+
+    ``rerun``: nothing changes, and each domain has ten records instead of four.
+    """
 
     title: str
     zones: tuple[str, ...]
     domains: int
     filler: int
+    rerun: bool = False
 
     def domains_of(self, zone: str) -> list[str]:
         """The zone itself, where there is one domain only."""
@@ -48,9 +53,11 @@ class Scenario:
         return [name for zone in self.zones for name in self.domains_of(zone)]
 
 
+MANY = tuple(f"z{number:03}.test" for number in range(1000))
 SCENARIOS = {
     "large": Scenario("one zone, 10,000 records of others, 20 changes", ("large.test",), 20, 10_000),
-    "many": Scenario("1,000 zones, one change each", tuple(f"z{number:03}.test" for number in range(1000)), 1, 5),
+    "many": Scenario("1,000 zones, one change each", MANY, 1, 5),
+    "rerun": Scenario("1,000 zones, ten records of ours each, no change", MANY, 1, 5, rerun=True),
 }
 
 
@@ -65,17 +72,28 @@ def fleet(scenario: Scenario, provider: Rfc2136 | Cloudflare, policy: str) -> Fl
     )
     return Fleet(
         hosts=(host,),
-        domains=[Domain(name=name, mx="null", dmarc=Dmarc(policy=policy)) for name in scenario.names],
+        domains=[domain(name, policy, rich=scenario.rerun) for name in scenario.names],
         zones=[Zone(name=name, provider="ns", ttl=TTL) for name in scenario.zones],
         providers={"ns": provider},
         keys=Keys(directory=Path("keys"), passphrase=SecretSource(env="UNUSED")),
         postmaster=f"postmaster@{first}",
+        tlsa=False,
     )
 
 
+def domain(name: str, policy: str, *, rich: bool) -> Domain:
+    """MX, SPF and DMARC; ``rich``: MTA-STS, where its policy is, and TLS reports as well."""
+    more = {
+        "mta_sts": MtaSts(mx=("mx.mail.test",), policy_host="policy.mail.test"),
+        "tls_reports": ("tls@mail.test",),
+    }
+    return Domain(name=name, mx="null", dmarc=Dmarc(policy=policy), **(more if rich else {}))
+
+
 def keys(scenario: Scenario) -> list[PublicKey]:
-    """A public key for each domain; its length is what counts."""
-    return [PublicKey(name, "s1", "A" * 392) for name in scenario.names]
+    """A public key for each domain, or four; its length is what counts."""
+    selectors = ("s1", "s2", "s3", "s4") if scenario.rerun else ("s1",)
+    return [PublicKey(name, selector, "A" * 392) for name in scenario.names for selector in selectors]
 
 
 def write_yaml(scenario: Scenario, wanted: Fleet, directory: Path) -> None:
@@ -85,8 +103,12 @@ def write_yaml(scenario: Scenario, wanted: Fleet, directory: Path) -> None:
     for record in desired(wanted, keys(scenario)):
         zone = next(zone for zone in (record.name, *_parents(record.name)) if zone in found)
         label = record.name.removesuffix(zone).rstrip(".")
-        entry = {"type": record.type, "ttl": record.ttl, "values": [], **comment}
-        found[zone].setdefault(label, {}).setdefault(record.type, entry)["values"].append(_value(record))
+        entry = {"type": record.type, "ttl": record.ttl, **comment}
+        there = found[zone].setdefault(label, {}).setdefault(record.type, entry)
+        if record.type == "CNAME":
+            there["value"] = record.rdata
+        else:
+            there.setdefault("values", []).append(_value(record))
     directory.mkdir(parents=True, exist_ok=True)
     for zone, names in found.items():
         text = json.dumps({label: list(types.values()) for label, types in names.items()})

@@ -12,6 +12,8 @@ import pytest
 
 from postwright.dns.plan import Change
 from postwright.dns.providers.rfc2136 import connection, updates
+from postwright.dns.spot import BESIDE_CNAME
+from postwright.model import MtaSts
 
 pytestmark = pytest.mark.backends("knot", "bind", "powerdns")
 WAITS = "waits"
@@ -119,3 +121,14 @@ def test_one_update_writes_a_zone_and_more_come_by_size_alone(world, sent):
     written = cost[WAITS] - 1
     assert 1 < written <= ceil(sum(sizes) / (updates._MESSAGE_OCTETS - max(sizes)))
     assert written < cost["UPDATE"] <= 2 * written
+
+
+def test_beside_a_cname_that_is_there_nothing_is_asked_for(world, sent):
+    """Before it is, one round trip tells of it, and another one of what may be in its way."""
+    policy = MtaSts(mx=(f"mail1.{world.zone}",), policy_host="policy.example.net")
+    fleet = world.fleet()
+    fleet = fleet.model_copy(update={"domains": (fleet.domains[0].model_copy(update={"mta_sts": policy}),)})
+    names, rrsets = 4 + 2, 6 + 2
+    assert of(sent, lambda: world.plan(fleet)) == {"QUERY": names + rrsets + len(BESIDE_CNAME), WAITS: 2}
+    world.apply(fleet)
+    assert of(sent, lambda: world.plan(fleet)) == {"QUERY": names + rrsets, WAITS: 1}

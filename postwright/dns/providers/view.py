@@ -51,7 +51,8 @@ class View:
         asked: dict[str, list[Key]] = {}
         for name, rdtype in wanted:
             asked.setdefault(name, [self._beside(name)]).append((name, rdtype))
-        said = self.ask(list(dict.fromkeys(key for keys in asked.values() for key in keys)))
+        said = self._said(list(dict.fromkeys(key for keys in asked.values() for key in keys)))
+        asked = {name: [key for key in keys if key in said] for name, keys in asked.items()}
         origins = {key: answers.origin(response, key[0]) for key, response in said.items()}
         if not any(origins[key] == self.zone and said[key].flags & dns.flags.AA for key in said):
             self._insist()
@@ -60,6 +61,15 @@ class View:
         found = [it for name, keys in asked.items() if name not in child for it in _values(keys[1:], said)]
         sure = tuple(rrset for rrset in found if rrset.name in exist or rrset.locked)
         return (*child.values(), *sure), tuple(rrset for rrset in found if rrset.name not in exist and not rrset.locked)
+
+    def _said(self, keys: Sequence[Key]) -> dict[Key, Message]:
+        """The responses. Where a CNAME is wanted it is asked for first: if it is there, nothing else is (RFC 1034 §3.6.2)."""
+        led = {name for name, rdtype in keys if rdtype == "CNAME"}
+        first = [key for key in keys if key[0] not in led or key[1] in {"CNAME", "SOA"}]
+        said = self.ask(first)
+        alias = {name for name in led if any(answers.values_at(said[name, "CNAME"], name, "CNAME"))}
+        left = [key for key in keys if key not in said and key[0] not in alias]
+        return {**said, **(self.ask(left) if left else {})}
 
     def looks_made_up(self, rrset: RRset) -> bool:
         """Whether a name below it that nobody can have written is answered alike.
