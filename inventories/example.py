@@ -155,7 +155,7 @@ mail = (
                 # Cloudflare, with an API token of the template "Edit zone DNS". Free plans take 200 changes in a batch;
                 # requests are per five minutes.
                 # "cf": {
-                #     "kind": "cloudflare", "token": {"file": "../secrets/cloudflare"}, "batch": 200, "requests": 1000,
+                #     "kind": "cloudflare", "token": {"file": "../secrets/cloudflare"}, "batch": 200, "requests": 1100,
                 #     "api": "https://api.cloudflare.com/client/v4", "timeout": 30.0,
                 # },
                 # Any other provider that octoDNS has a class for (pip install 'postwright[octodns]' and that class's
