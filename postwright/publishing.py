@@ -133,7 +133,7 @@ def retract(project: Project, plan: DnsPlan, phase: Phase, written: Callable[[st
         late = {(change.name, change.type) for zone in plan.zones for change in zone.subtractive}
         records = [it for zone in plan.zones for it in zone.desired if (it.name, it.type) in late]
         _await_servers(project, records, phase, "all else is done")
-        unproven(project).unlink()
+        unproven(project).unlink(missing_ok=True)
 
 
 def _await_servers(project: Project, records: Sequence[Record], phase: Phase, otherwise: str) -> None:

@@ -14,7 +14,7 @@ from postwright.dns import ledger
 from postwright.dns import publish as service
 from postwright.dns.providers.rfc2136.connection import Connection
 from postwright.dns.providers.rfc2136.streams import Streams
-from postwright.errors import UnsafePlan
+from postwright.errors import ProviderError, UnsafePlan
 from postwright.inventory import Project
 from postwright.plan import FleetPlan
 from postwright.terms import Terms
@@ -229,3 +229,25 @@ def test_a_kept_connection_that_the_server_has_closed_is_replaced(world, connect
         assert provider.read(world.zone, [(world.zone, "TXT")]) == before
 
     assert len(connections) == 2
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_went_last_and_was_not_seen_everywhere_is_looked_for_by_the_next_apply(world, zones, monkeypatch):
+    """A policy is swapped after the hosts, and the run ends before every server shows it."""
+    strict = of(world, zones, policy="quarantine")
+    seen = []
+
+    def await_servers(_project, _records, _phase, otherwise):
+        seen.append(otherwise)
+        if len(seen) == 2:
+            raise ProviderError("one server is behind")
+
+    monkeypatch.setattr(publishing, "_await_servers", await_servers)
+    with pytest.raises(ProviderError, match="one server is behind"):
+        apply(strict)
+    assert publishing.dns_plan(strict, Terms()).is_empty
+
+    apply(strict)
+    apply(strict)
+
+    assert seen == ["hosts were not touched", "all else is done", "hosts were not touched"]
