@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from postwright.dns.nameservers import NameServer, NoAnswerError, ask, authoritative, one_per_address
+from postwright.dns.nameservers import NameServer, NoAnswerError, ask, authoritative, lookup, one_per_address
 from postwright.dns.records import Record, sort_key, zone_for
 from postwright.dns.seen import holds
 from postwright.model import Fleet
@@ -96,8 +96,9 @@ def _watches(fleet: Fleet, records: Sequence[Record]) -> tuple[list[_Watch], tup
     for record in sorted(records, key=sort_key):
         by_zone.setdefault(zone_for(fleet, record.name).name, []).append(record)
     zones = [zone for zone in fleet.zones if zone.name in by_zone]
+    addresses = lookup(fleet)
     with ThreadPoolExecutor(_WORKERS) as pool:
-        found = list(pool.map(lambda zone: authoritative(fleet, zone), zones))
+        found = list(pool.map(lambda zone: authoritative(fleet, zone, addresses), zones))
     watches = [
         _Watch(zone.name, one, tuple(by_zone[zone.name]))
         for zone, (servers, _) in zip(zones, found, strict=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from postwright.dns.canonical import txt_octets
 from postwright.dns.kinds import delegation
-from postwright.dns.nameservers import NameServer, NoAnswerError, ask, authoritative, one_per_address
+from postwright.dns.nameservers import NameServer, NoAnswerError, ask, authoritative, lookup, one_per_address
 from postwright.model import Fleet
 
 _WORKERS = 16  # questions asked at once
@@ -36,8 +36,11 @@ def shown(fleet: Fleet, names: Collection[str]) -> dict[str, Shown]:
     led_to = delegation.homes(fleet)
     homes = {name: led_to.get(name, name) for name in names}
     zones = {zone.name: zone for home in homes.values() if (zone := fleet.zone_of(home))}
+    addresses = lookup(fleet)
     with ThreadPoolExecutor(_WORKERS) as pool:
-        servers = dict(zip(zones, pool.map(lambda zone: authoritative(fleet, zone), zones.values()), strict=True))
+        servers = dict(
+            zip(zones, pool.map(lambda zone: authoritative(fleet, zone, addresses), zones.values()), strict=True)
+        )
 
         def look(home: str) -> Shown:
             zone = fleet.zone_of(home)

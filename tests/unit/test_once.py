@@ -6,8 +6,9 @@ from threading import Barrier, Event
 import pytest
 from support import full_fleet
 
-from postwright.dns import nameservers
-from postwright.model import Cloudflare, SecretSource, Zone
+from postwright.dns import nameservers, propagation
+from postwright.dns.record import Record
+from postwright.model import Cloudflare, Fleet, SecretSource, Zone
 from postwright.once import Once
 
 
@@ -68,7 +69,8 @@ def resolver(monkeypatch):
 def at_cloudflare(fleet, number):
     provider = Cloudflare(kind="cloudflare", token=SecretSource(env="UNUSED"))
     zones = tuple(Zone(name=f"z{it}.test", provider="cf") for it in range(number))
-    return fleet.model_copy(update={"zones": zones, "providers": {"cf": provider}})
+    given = {name: getattr(fleet, name) for name in Fleet.model_fields}
+    return Fleet.model_construct(**{**given, "zones": zones, "providers": {"cf": provider}})
 
 
 def test_the_servers_of_many_zones_are_looked_up_once(fleet, resolver):
@@ -112,3 +114,13 @@ def test_if_none_answers_all_that_was_tried_is_told(fleet, monkeypatch):
 
     with pytest.raises(nameservers.NoAnswerError, match=r"^ada\.ns\.test: silent; bob\.ns\.test: silent$"):
         nameservers.at_top(many, many.zones[0], "DNSKEY")
+
+
+def test_waiting_for_many_zones_looks_their_servers_up_once(fleet, resolver, monkeypatch):
+    monkeypatch.setattr(propagation, "ask", lambda *_: ("192.0.2.9",))
+    many = at_cloudflare(fleet, 50)
+    records = [Record(f"mail.{zone.name}", "A", 300, "192.0.2.9") for zone in many.zones]
+
+    assert propagation.wait_until_seen(many, records, 0).state == "ok"
+
+    assert len(resolver) == 50 + 2 * 2
