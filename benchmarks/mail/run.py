@@ -26,7 +26,7 @@ from providers_of_mail import Providers
 
 RESULTS = Path(__file__).parents[1] / "results" / "mail.md"
 LAB, HOST = os.environ.get("POSTWRIGHT_LAB", "lab6"), "mx3"
-BY_HAND, LEVER, PACED = 1500, 600, 1500  # messages of one measure
+BY_HAND, LEVER, PACED = 1200, 500, 1200  # messages of one measure
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Part:
     services: tuple[str, ...] = SERVICES
 
 
-def main(rounds: str = "4") -> None:
+def main(rounds: str = "3") -> None:
     """Run, print, and write the results."""
     with tempfile.TemporaryDirectory() as folder:
         operator = lab_operator(Path(folder), LAB, HOST)
@@ -59,7 +59,7 @@ def main(rounds: str = "4") -> None:
 
 def measured(host: Paced, bench: Bench, rounds: int) -> list[Part]:
     """All parts; the last applies, so the host is as built before it."""
-    parts = [by_hand(bench, rounds + 2), signing(bench, rounds), far(bench, max(1, rounds // 2))]
+    parts = [by_hand(bench, rounds + 2), signing(bench, rounds), far(bench, max(1, rounds - 1))]
     bench.be(Variant("as built"))
     found = in_turns(pacing.MODES, max(1, rounds - 1), lambda mode: pacing.measure(host, bench, mode, PACED))
     return [*parts, Part("What pacing costs", found, pacing.NOTES, pacing.SERVICES)]
