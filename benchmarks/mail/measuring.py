@@ -102,7 +102,7 @@ class Bench:
 
     def be(self, variant: Variant) -> None:
         """Make the host what the variant says."""
-        restore = f"rm -rf {KEPT}; cp -a /root/built/. /"
+        restore = f"systemctl stop opendkim-ed25519 2>/dev/null || true; rm -rf {KEPT}; cp -a /root/built/. /"
         self.operator.on_host(
             f"set -e\n{restore}\n{variant.script}\nsystemctl daemon-reload\n"
             "systemctl reset-failed\nsystemctl restart unbound opendkim postfix\n"

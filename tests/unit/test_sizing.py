@@ -90,3 +90,18 @@ def test_files_say_what_was_worked_out(tmp_path):
     assert re.search(rf"^default_process_limit = {found.sessions}$", made[SIZED[0]], re.MULTILINE)
     assert re.search(rf"^smtp +unix +- +- +y +- +{found.deliveries} +smtp$", made[SIZED[1]], re.MULTILINE)
     assert re.search(rf"^ +rrset-cache-size: {found.records}m$", made[SIZED[2]], re.MULTILINE)
+
+
+def test_the_signer_tries_no_pattern_per_domain_for_a_message(tmp_path):
+    made = texts(tmp_path)["/etc/opendkim.conf"]
+
+    assert re.findall(r"^(\S+) +refile:", made, re.MULTILINE) == ["InternalHosts", "ExternalIgnoreList"]
+
+
+def test_what_nobody_may_say_in_from_is_told_by_the_names_the_signer_is_told(tmp_path):
+    made = texts(tmp_path)
+    pattern = re.search(r'line:match\("\^\(\[\^#%s\]%S\*\) "\)', made["/etc/postwright/from-unsigned.lua"])
+    rows = [line for line in made["/etc/postwright/dkim/SigningTable"].splitlines() if not line.startswith("#")]
+
+    assert pattern
+    assert all(re.fullmatch(r"[a-z0-9.-]+ [a-z0-9.-]+", row) for row in rows)
