@@ -100,24 +100,17 @@ def far(bench: Bench, rounds: int) -> Part:
 
 def report(parts: list[Part]) -> str:
     """The results as a page."""
-    lines = ["# The mail host", ""]
-    lines += [f"Made by `make bench-mail` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} CPUs, Debian 13."]
-    lines += [
-        f"Messages of {SIZE:,} bytes, RSA-2048, {SESSIONS} sessions; source, host and sink share the machine.",
+    made = f"Made by `make bench-mail` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} CPUs, Debian 13,"
+    lines = [
+        "# The mail host",
         "",
+        f"{made} load average {os.getloadavg()[2]:.1f} over the last quarter of an hour.",
+        f"Messages of {SIZE:,} bytes, RSA-2048, {SESSIONS} sessions; source, host and sink share the machine.",
+        "Ratios are to the first line of the same round: the median, and the least and the greatest.",
     ]
     for part in parts:
-        rounds = len(part.found)
-        lines += [
-            f"## {part.heading}",
-            "",
-            f"{rounds} rounds, all lines in turns.",
-            "",
-            *table(part.found, part.services),
-            "",
-        ]
-        lines += [*part.notes, ""]
-    lines += ["Ratios are to the first line of the same round: the median, and the least and the greatest."]
+        lines += ["", f"## {part.heading}", "", f"{len(part.found)} rounds, all lines in turns.", ""]
+        lines += [*table(part.found, part.services), "", *part.notes]
     return "\n".join(lines) + "\n"
 
 
