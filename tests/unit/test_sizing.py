@@ -1,5 +1,6 @@
 """What a host does at a time fits its cores and its memory, and only a host of another size is told something else."""
 
+import os
 import re
 from dataclasses import astuple, replace
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import context
 
+from postwright.hosts.remote import look
 from postwright.services.bundle import bundle
 from postwright.services.sizing import DELIVERY, PORTS, SESSION, counted, size
 
@@ -105,3 +107,9 @@ def test_what_nobody_may_say_in_from_is_told_by_the_names_the_signer_is_told(tmp
 
     assert pattern
     assert all(re.fullmatch(r"[a-z0-9.-]+ [a-z0-9.-]+", row) for row in rows)
+
+
+def test_a_host_reads_its_memory_in_mib():
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+    assert look.memory() == pages // (1 << 20)
