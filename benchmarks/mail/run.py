@@ -109,7 +109,7 @@ def report(parts: list[Part]) -> str:
         "Ratios are to the first line of the same round: the median, and the least and the greatest.",
     ]
     for part in parts:
-        lines += ["", f"## {part.heading}", "", f"{len(part.found)} rounds, all lines in turns.", ""]
+        lines += ["", f"## {part.heading}", "", f"Rounds: {len(part.found)}, all lines in turns.", ""]
         lines += [*table(part.found, part.services), "", *part.notes]
     return "\n".join(lines) + "\n"
 
