@@ -81,9 +81,9 @@ docs: $(BIN)/pytest-ready  ## write docs/commands.md anew
 bench-dns: .venv/bench-dns/ready test-servers  ## postwright and octoDNS on the same zones; writes benchmarks/results/dns.md
 	PYTHONPATH=tests $(BIN)/python benchmarks/dns/run.py .venv/bench-dns/bin/python
 
-bench-mail: $(BIN)/pytest-ready  ## the same host with and without pacing, in turns; needs root; writes benchmarks/results/mail.md
+bench-mail: $(BIN)/pytest-ready  ## a built host, beside one tuned by hand and with each lever alone; needs root; writes benchmarks/results/mail.md
 	@$(SUDO) $(BIN)/python -m postwright.lab.require --install
-	$(SUDO) PYTHONPATH=tests $(BIN)/python benchmarks/mail.py
+	$(SUDO) PYTHONPATH=tests $(BIN)/python benchmarks/mail/run.py
 
 clean:           ## remove what the targets above made here
 	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -190,7 +190,8 @@ def _fit_hosts(project: Project, state: Any, terms: OfHosts = _NO_TERMS, *, retu
 
 def _fit(host: str, answer: dict[str, Any], terms: OfHosts) -> Fit:
     system = answer["system"]
-    state = HostState(system["release"], drained=terms.drained(host, now=system["drained"]))
+    drained = terms.drained(host, now=system["drained"])
+    state = HostState(system["release"], drained, system["cores"], system["memory"])
     foreign = tuple((name, tuple(paths)) for name, paths in answer["foreign"].items())
     return Fit(state, foreign, tunnelled(system))
 

@@ -18,10 +18,12 @@ from postwright.services.parts import Context, Release
 
 @dataclass(frozen=True)
 class HostState:
-    """What a host itself decides of what it is to have: its Debian release, and whether it is drained."""
+    """What a host itself decides of what it is to have: its Debian release, whether it is drained, its size (MiB)."""
 
     release: Release
     drained: bool = False
+    cores: int = 0
+    memory: int = 0
 
 
 def ready_bundle(project: Project, host: Host, state: HostState, passphrase: str) -> Bundle:
@@ -53,4 +55,4 @@ def tunnel_key(project: Project, host: Host) -> str:
 def planned_bundle(project: Project, host: Host, state: HostState, passphrase: str, held: Sequence[Held]) -> Bundle:
     """What a host will have with these keys; those that are yet to be made are named, and empty."""
     secrets = material.host_secrets(project, host, passphrase, held)
-    return bundle(Context(project.fleet, host, state.release, secrets, drained=state.drained))
+    return bundle(Context(project.fleet, host, state.release, secrets, state.drained, state.cores, state.memory))

@@ -21,7 +21,7 @@ from postwright.services.bundle import Bundle
 def current_bundle() -> Bundle:
     """What pyinfra's current host is to have. Paths of the inventory are relative to its file, as everywhere."""
     system = look({"system": True})["system"]
-    state = HostState(system["release"], drained=system["drained"])
+    state = HostState(system["release"], system["drained"], system["cores"], system["memory"])
     try:
         project = project_of(host_data(inventory), _inventory_file())
         ours = project.fleet.host(host.name)

@@ -93,13 +93,18 @@ class HostSecrets:
 
 @dataclass(frozen=True)
 class Context:
-    """All a template sees: the fleet, this host of it, its Debian release, its secrets; whether it is ``drained``."""
+    """All a template sees: the fleet, this host of it, its Debian release, its secrets; whether it is ``drained``.
+
+    ``memory`` in MiB. Of a host that is not known yet ``cores`` and ``memory`` are 0, and nothing is said of them.
+    """
 
     fleet: Fleet
     host: Host
     release: Release
     secrets: HostSecrets
     drained: bool = False
+    cores: int = 0
+    memory: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from postwright.services import certified, forwards, limits, mailbox_tables, ope
 from postwright.services.addresses import alias_domains
 from postwright.services.outbound import outbound
 from postwright.services.parts import Check, Context, HostFile, Release, Service, TakenUp
+from postwright.services.sizing import size
 from postwright.tls_suites import STRONG_LIST
 
 ETC = "/etc/postfix"
@@ -38,6 +39,7 @@ def _files(context: Context) -> tuple[HostFile, ...]:
         "outbound": outbound(context.fleet),
         "from_headers": held_to,
         "ciphers": STRONG_LIST,
+        "size": size(context.cores, context.memory),
     }
     names = ["main.cf", "master.cf", "virtual", "senders", "submission_headers", *(["from_headers"] if held_to else [])]
     made = (

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from postwright.render import template
 from postwright.services.parts import Check, Context, HostFile, Service
+from postwright.services.sizing import size
 
 
 def _files(context: Context) -> tuple[HostFile, ...]:
+    values = {"size": size(context.cores, context.memory)}
     return (
-        HostFile("/etc/unbound/unbound.conf", template("resolver/unbound.conf.j2", context)),
+        HostFile("/etc/unbound/unbound.conf", template("resolver/unbound.conf.j2", context, **values)),
         HostFile("/etc/resolv.conf", template("resolver/resolv.conf.j2", context), replace_link=True),
     )
 

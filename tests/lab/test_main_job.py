@@ -1,5 +1,6 @@
 """From an empty host to a message that passes; and that nothing changes when nothing is due."""
 
+import json
 import re
 import shutil
 import signal
@@ -269,3 +270,30 @@ def test_bounces_are_signed_and_pass_by_the_host_s_own_name():
     assert "MAILER-DAEMON@mx1.shop.test" in bounce["From"]
     assert (found.spf, found.dkim_passed, found.dmarc) == ("pass", True, "pass")
     assert found.dkim[0].domain == "shop.test"
+
+
+# On 127.0.0.1:10925 mail is signed and held, as an apply proves signing; what was held is removed.
+HELD = r"""
+import json, re, smtplib, subprocess, sys
+signed = {}
+for author in sys.argv[1:]:
+    with smtplib.SMTP("127.0.0.1", 10925) as client:
+        client.ehlo()
+        client.mail("news@shop.test")
+        client.rcpt("ops@bigmail.test")
+        name = re.search(rb"queued as (\w+)", client.data(f"From: {author}\r\n\r\nhello\r\n".encode())[1])[1].decode()
+    header = subprocess.run(["postcat", "-qh", name], capture_output=True, text=True, check=True).stdout
+    subprocess.run(["postsuper", "-d", name], capture_output=True, check=True)
+    signed[author] = re.findall(r"\bd=([^;]+);", header)
+print(json.dumps(signed))
+"""
+
+
+def test_signed_is_what_a_domain_says_in_any_case_and_nothing_from_below_or_beside_it(operator):
+    ours = ("news@shop.test", "News@SHOP.Test", '"a b"@shop.test', "MAILER-DAEMON@mx1.shop.test")
+    others = ("x@sub.shop.test", "x@ashop.test", "x@shop.test.example", "x@test", "shop.test@bigmail.test")
+
+    found = json.loads(box.run(LAB, operator.host, ["python3", "-c", HELD, *ours, *others]).stdout)
+
+    assert {author for author, domains in found.items() if domains == ["shop.test"]} == set(ours)
+    assert {author for author, domains in found.items() if not domains} == set(others)

@@ -184,8 +184,8 @@ def test_who_may_send_as_a_delegated_domain_may_use_its_return_path(led_here):
 
 
 def test_bounces_are_signed_by_a_domain_that_aligns_with_the_hosts_name(whole, relay):
-    assert "*@mx1b.example.com example.com\n" in texts(whole)["/etc/postwright/dkim/SigningTable"]
-    assert "*@mx2.example.com example.com\n" in texts(relay)["/etc/postwright/dkim/SigningTable"]
+    assert "\nmx1b.example.com example.com\n" in texts(whole)["/etc/postwright/dkim/SigningTable"]
+    assert "\nmx2.example.com example.com\n" in texts(relay)["/etc/postwright/dkim/SigningTable"]
 
 
 def test_a_stamp_lists_only_files_of_the_bundle_and_of_the_services_it_uses(whole):

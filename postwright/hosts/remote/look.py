@@ -51,10 +51,18 @@ def system() -> dict[str, Any]:
         "clock": time.time(),
         "applying": applying(),
         "drained": (ETC / "drained").exists(),
+        "cores": os.cpu_count() or 0,
+        "memory": memory(),
         "reached": reached(),
         "tunnel": tunnel_peers(),
         "tunnel_end": tunnel_end(),
     }
+
+
+def memory() -> int:
+    """The host's memory in MiB, as the kernel counts it (proc_meminfo(5), MemTotal); 0 if it does not say."""
+    found = re.search(r"^MemTotal: +(\d+) kB$", text_of("/proc/meminfo"), re.MULTILINE)
+    return int(found[1]) // 1024 if found else 0
 
 
 def reached() -> list[str]:

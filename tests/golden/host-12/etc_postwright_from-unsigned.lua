@@ -13,7 +13,7 @@ end
 -- Whether mail of it is signed here, and so looked at by from.lua.
 local function signed()
     for line in io.lines("/etc/postwright/dkim/SigningTable") do
-        if line:match("^%*@(%S+) ") == domain then return true end
+        if line:match("^([^#%s]%S*) ") == domain then return true end
     end
     return false
 end
