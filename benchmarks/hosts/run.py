@@ -1,0 +1,25 @@
+"""postwright next to ansible-core, apt-get and the physical bound, on hosts of the lab; writes results/PART.md.
+
+Usage: run.py apply|first|fleet|crowd ANSIBLE_PROGRAMS [ROUNDS]. Needs root. Each part has a lab of its own.
+"""
+
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+RESULTS = Path(__file__).parents[1] / "results"
+ROUNDS = {"apply": 5, "first": 3, "fleet": 3, "crowd": 1}
+
+
+def main(part: str, programs: str, rounds: str = "") -> None:
+    """Run, print, and write the results."""
+    measure = import_module(f"part_{part}").measure
+    with tempfile.TemporaryDirectory() as folder:
+        text = measure(Path(folder).resolve(), Path(programs).resolve(), int(rounds or ROUNDS[part]))
+    (RESULTS / f"{part}.md").write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
