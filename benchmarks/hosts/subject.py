@@ -27,12 +27,14 @@ def environment() -> Mapping[str, str]:
     return {**os.environ, "POSTWRIGHT_LAB": LAB}
 
 
-def settled(folder: Path, *hosts: str) -> Operator:
-    """A fresh lab with these hosts, set up so that one more apply changes nothing."""
+def settled(folder: Path, *hosts: str, code: str = "") -> Operator:
+    """A fresh lab with these hosts, set up so that one more apply changes nothing. ``code`` ends their inventory."""
     os.environ["POSTWRIGHT_LAB"] = LAB
     print(f"a lab with {', '.join(hosts)}, and a first apply", flush=True)
     operator = lab_operator(folder, LAB, *hosts)
     os.chdir(operator.folder)
+    with operator.inventory.open("a") as file:
+        file.write(code)
     operator.run("apply", "-y")
     return operator
 

@@ -1,0 +1,143 @@
+"""Ten, a hundred and a thousand simulated hosts: memory, connections and time, and what one slow or dead host costs."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import crowd
+import subject
+from crowd import Crowd
+from timing import TARGETS, Contender, Taken, spread, taken, target
+
+from postwright.lab import box
+
+SIZES = {10: 3, 100: 3, 1000: 1}  # hosts: runs a round
+MIDDLE = 100  # hosts among which one is slow, or dead
+SLOW, ODD = 10, 7  # seconds a slow host lets each look wait; the number of that host
+LONGEST = 420  # seconds; a run that takes longer is given up
+EVERY = 0.1  # seconds between two counts of connections
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A run with what the hosts saw of it; ``at_once``: the most connections at a time; ``odd``: looks at the odd host."""
+
+    taken: Taken
+    hosts: int
+    connections: int
+    looks: int
+    odd: int
+    at_once: int
+
+
+def measure(folder: Path, _programs: Path, rounds: int) -> str:
+    """The results as text."""
+    os.environ["POSTWRIGHT_LAB"] = subject.LAB
+    os.chdir(folder)
+    box.down(subject.LAB)
+    try:
+        box.up(subject.LAB, [crowd.STANDS_IN, "ns"])
+        return _measured(folder, rounds)
+    finally:
+        box.down(subject.LAB)
+
+
+def _measured(folder: Path, rounds: int) -> str:
+    place = crowd.stand_in()
+    runs: dict[int, list[Seen]] = {}
+    for size in SIZES:
+        print(f"keys, DNS and answers of {size} hosts", flush=True)
+        it = Crowd(folder, size)
+        project = crowd.described(it)
+        crowd.published(project)
+        crowd.tables(project, place)
+        runs[size] = [_run(it, place) for _ in range(rounds * SIZES[size])]
+        if size == MIDDLE:
+            dead = _run(_without(it), place, status=1)
+            crowd.slow(place, ODD, SLOW)
+            slow = _run(it, place)
+    return _report(runs, slow, dead)
+
+
+def _without(it: Crowd) -> Crowd:
+    """The same crowd with a host that nobody answers for."""
+    file = it.inventory.with_name("said.json")
+    said = json.loads(file.read_text())
+    said["hosts"][ODD][1]["ssh_hostname"] = crowd.NOBODY
+    file.with_name("dead.json").write_text(json.dumps(said))
+    other = it.inventory.with_name("dead.py")
+    other.write_text(it.inventory.read_text().replace("said.json", "dead.json"))
+    return Crowd(it.folder, it.size, "dead.py")
+
+
+def _run(it: Crowd, place: Path, status: int = 0) -> Seen:
+    crowd.asked(place)
+    command = ["timeout", str(LONGEST), sys.executable, "-m", "postwright", "-i", str(it.inventory), "apply", "-y", "--no-verify"]
+    sound = subject.unchanged if status == 0 else lambda _: ""
+    with _counting() as counts:
+        found = taken(Contender(f"{it.size} hosts", command, folder=it.folder, sound=sound, status=status), subject.environment())
+    connections, looks = crowd.asked(place)
+    seen = Seen(found, len(looks), connections, sum(looks.values()), looks[crowd.address(ODD)], max(counts, default=0))
+    print(f"  {it.size} hosts: {found.wall:.1f} s, {connections} connections, {seen.at_once} at once", flush=True)
+    return seen
+
+
+@contextmanager
+def _counting() -> Iterator[list[int]]:
+    """For the time of the block, how many connections there are, counted again and again."""
+    found: list[int] = []
+    over = threading.Event()
+
+    def count() -> None:
+        while not over.wait(EVERY):
+            argv = ["ss", "-Htn", "state", "established", "dst", crowd.NETWORK]
+            found.append(len(subprocess.run(argv, capture_output=True, text=True, check=False).stdout.splitlines()))
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        thread.join()
+
+
+def _report(runs: dict[int, list[Seen]], slow: Seen, dead: Seen) -> str:
+    usual, least, most = runs[MIDDLE], min(runs), max(runs)
+    walls = [it.taken.wall for it in usual]
+    per_host = [(it.taken.peak - runs[least][0].taken.peak) / (most - least) for it in runs[most]]
+    own = slow.odd * SLOW
+    lines = ["### Simulated hosts, nothing to change", "", *HEAD]
+    lines += [_line(f"{size}", found) for size, found in runs.items()]
+    lines += [_line(f"{MIDDLE}, one of them slow", [slow]), _line(f"{MIDDLE}, one of them dead", [dead]), ""]
+    lines += ["| | |", "|---|---|", f"| KiB of memory per further host ({least} to {most}) | {spread(per_host, 0)} |"]
+    lines += [f"| the slow host's own time, {slow.odd} looks of {SLOW} s | {own} s |"]
+    lines += [f"| hosts that were looked at although one was dead | {dead.hosts} |", ""]
+    lines += [*TARGETS, target("seconds that a slow host costs beyond its own time", [slow.taken.wall - own - it for it in walls], 1)]
+    lines += [target("seconds that a dead host costs beyond the 10 s of its connection", [dead.taken.wall - 10 - it for it in walls], 1)]
+    return "\n".join([*lines, "", *NOTES])
+
+
+HEAD = ["| hosts | wall, s | CPU here, s | peak MB | connections | at once | looks | n |", "|---|---|---|---|---|---|---|---|"]
+
+
+def _line(name: str, runs: Sequence[Seen]) -> str:
+    walls, cpus = spread([it.taken.wall for it in runs], 1), spread([it.taken.cpu for it in runs], 1)
+    peaks = spread([it.taken.peak / 1024 for it in runs], 0)
+    counts = (max(getattr(it, kind) for it in runs) for kind in ("connections", "at_once", "looks"))
+    return f"| {name} | {walls} | {cpus} | {peaks} | {' | '.join(map(str, counts))} | {len(runs)} |"
+
+
+NOTES = f"""
+- One real sshd on a host of the lab has all their addresses; a small program answers in their stead what hosts would that
+  are as described. Keys, inventories, connections and DNS are real; ten hosts share a domain. It has the same cores, and
+  takes about as much of them as it gives: walls of 1,000 hosts are those of 1,000 new SSH connections on both ends.
+- Peak: of postwright's largest process. Connections and looks: in all; at once: counted every {EVERY} s.
+- Slow: one host lets each look wait for {SLOW} s. Dead: its address swallows packets. `--no-verify`, as hosts are simulated.
+""".splitlines()[1:]
