@@ -84,7 +84,9 @@ def described(crowd: Crowd) -> Project:
     said = json.dumps({"hosts": hosts, "fleet": _fleet(lab, crowd)})
     (folder / "said.json").write_text(said)
     reads = f"import json\n_said = json.load(open({str(folder / 'said.json')!r}))\n"
-    crowd.inventory.write_text(f'{reads}hosts = list(map(tuple, _said["hosts"]))\nmail = ([it[0] for it in hosts], {{"mail_fleet": _said["fleet"]}})\n')
+    crowd.inventory.write_text(
+        f'{reads}hosts = list(map(tuple, _said["hosts"]))\nmail = ([it[0] for it in hosts], {{"mail_fleet": _said["fleet"]}})\n'
+    )
     return read_project(crowd.inventory)
 
 
@@ -142,7 +144,7 @@ def tables(project: Project, place: Path) -> None:
 
 
 def slow(place: Path, number: int, seconds: float) -> None:
-    """From now on a host lets each look wait so long."""
+    """From now on a host lets the first look of a session wait so long."""
     file = place / address(number)
     file.write_text(json.dumps(json.loads(file.read_text()) | {"delay": seconds}))
 
@@ -168,8 +170,9 @@ def _state(it: Any, being: str, other: str, digest: str = "", text: str = "") ->
     return rights | ({"sha256": digest, "text": text} if digest else {})
 
 
-def asked(place: Path) -> tuple[int, Counter[str]]:
-    """How many connections hosts took since this was asked last, and how often each of their addresses was looked at."""
+def asked(place: Path) -> tuple[int, Counter[str], int]:
+    """Since this was asked last: connections, how often each address was looked at, and how often somebody had to wait."""
     lines = [line.split() for line in (place / "log").read_text().splitlines()] if (place / "log").exists() else []
     (place / "log").unlink(missing_ok=True)
-    return len({(line[1], line[2]) for line in lines}), Counter(line[2] for line in lines if line[3] == "look")
+    looks = Counter(address for what, _, address in lines if what == "look")
+    return len({(port, address) for _, port, address in lines}), looks, sum(what == "wait" for what, _, _ in lines)

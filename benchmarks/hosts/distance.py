@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +23,7 @@ LINK, LARGEST = "pwfar", 65536
 
 
 @contextmanager
-def at_a_distance(namespace: str, near: str, far: str, milliseconds: float):
+def at_a_distance(namespace: str, near: str, far: str, milliseconds: float) -> Iterator[None]:
     """The way is there for the block: so many milliseconds of round trip."""
     argv = [sys.executable, __file__, namespace, near, far, str(milliseconds / 2)]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -34,7 +34,10 @@ def measure(folder: Path, programs: Path, rounds: int) -> str:
         far = _far(operator, programs, rounds)
     finally:
         leave(operator)
-    parts = (*_section("### One host, nothing to change", near, 1.0), *_section(f"### The same, {FAR} ms of round trip", far, 1.3))
+    parts = (
+        *_section("### One host, nothing to change", near, 1.0),
+        *_section(f"### The same, {FAR} ms of round trip", far, 1.3),
+    )
     return "\n".join([*parts, *NOTES])
 
 
@@ -73,7 +76,9 @@ def _ours(inventory: Path) -> Contender:
 
 def _converged(it: Contender) -> None:
     """Have the playbook's work done, so that what is measured changes nothing."""
-    done = subprocess.run(it.command, cwd=it.folder, env=subject.environment(), check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        it.command, cwd=it.folder, env=subject.environment(), check=False, capture_output=True, text=True
+    )
     if done.returncode:
         raise SystemExit(f"{it.name}: {done.stdout[-2000:]}{done.stderr}")
 

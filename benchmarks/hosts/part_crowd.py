@@ -19,20 +19,20 @@ from postwright.lab import box
 
 SIZES = {10: 3, 100: 3, 1000: 1}  # hosts: runs a round
 MIDDLE = 100  # hosts among which one is slow, or dead
-SLOW, ODD = 10, 7  # seconds a slow host lets each look wait; the number of that host
-LONGEST = 420  # seconds; a run that takes longer is given up
+SLOW, ODD = 10, 7  # seconds a slow host lets the first look of a session wait; the number of that host
+LONGEST, GIVEN_UP = 420, 124  # seconds; a run that takes longer is given up, and timeout(1) says so
 EVERY = 0.1  # seconds between two counts of connections
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A run with what the hosts saw of it; ``at_once``: the most connections at a time; ``odd``: looks at the odd host."""
+    """A run with what the hosts saw of it; ``at_once``: the most connections at a time; ``waits``: of the slow host."""
 
     taken: Taken
     hosts: int
     connections: int
     looks: int
-    odd: int
+    waits: int
     at_once: int
 
 
@@ -51,15 +51,15 @@ def measure(folder: Path, _programs: Path, rounds: int) -> str:
 def _measured(folder: Path, rounds: int) -> str:
     place = crowd.stand_in()
     runs: dict[int, list[Seen]] = {}
-    for size in SIZES:
+    for size, times in SIZES.items():
         print(f"keys, DNS and answers of {size} hosts", flush=True)
         it = Crowd(folder, size)
         project = crowd.described(it)
         crowd.published(project)
         crowd.tables(project, place)
-        runs[size] = [_run(it, place) for _ in range(rounds * SIZES[size])]
+        runs[size] = [_run(it, place) for _ in range(rounds * times)]
         if size == MIDDLE:
-            dead = _run(_without(it), place, status=1)
+            dead = _run(_without(it), place, 1)
             crowd.slow(place, ODD, SLOW)
             slow = _run(it, place)
     return _report(runs, slow, dead)
@@ -76,15 +76,19 @@ def _without(it: Crowd) -> Crowd:
     return Crowd(it.folder, it.size, "dead.py")
 
 
-def _run(it: Crowd, place: Path, status: int = 0) -> Seen:
+def _run(it: Crowd, place: Path, *statuses: int) -> Seen:
+    """An apply of this crowd; it ends with 0, unless it is given up or ends as ``statuses`` says."""
     crowd.asked(place)
-    command = ["timeout", str(LONGEST), sys.executable, "-m", "postwright", "-i", str(it.inventory), "apply", "-y", "--no-verify"]
-    sound = subject.unchanged if status == 0 else lambda _: ""
+    ours = [sys.executable, "-m", "postwright", "-i", str(it.inventory), "apply", "-y", "--no-verify"]
+    name, command = f"{it.size} hosts", ["timeout", str(LONGEST), *ours]
+    may = (*(statuses or (0,)), GIVEN_UP)
     with _counting() as counts:
-        found = taken(Contender(f"{it.size} hosts", command, folder=it.folder, sound=sound, status=status), subject.environment())
-    connections, looks = crowd.asked(place)
-    seen = Seen(found, len(looks), connections, sum(looks.values()), looks[crowd.address(ODD)], max(counts, default=0))
-    print(f"  {it.size} hosts: {found.wall:.1f} s, {connections} connections, {seen.at_once} at once", flush=True)
+        found = taken(
+            Contender(name, command, folder=it.folder, sound=subject.unchanged, statuses=may), subject.environment()
+        )
+    connections, looks, waits = crowd.asked(place)
+    seen = Seen(found, len(looks), connections, sum(looks.values()), waits, max(counts, default=0))
+    print(f"  {name}: {found.wall:.1f} s, {connections} connections, {seen.at_once} at once", flush=True)
     return seen
 
 
@@ -112,25 +116,39 @@ def _report(runs: dict[int, list[Seen]], slow: Seen, dead: Seen) -> str:
     usual, least, most = runs[MIDDLE], min(runs), max(runs)
     walls = [it.taken.wall for it in usual]
     per_host = [(it.taken.peak - runs[least][0].taken.peak) / (most - least) for it in runs[most]]
-    own = slow.odd * SLOW
+    own = slow.waits * SLOW
     lines = ["### Simulated hosts, nothing to change", "", *HEAD]
     lines += [_line(f"{size}", found) for size, found in runs.items()]
     lines += [_line(f"{MIDDLE}, one of them slow", [slow]), _line(f"{MIDDLE}, one of them dead", [dead]), ""]
     lines += ["| | |", "|---|---|", f"| KiB of memory per further host ({least} to {most}) | {spread(per_host, 0)} |"]
-    lines += [f"| the slow host's own time, {slow.odd} looks of {SLOW} s | {own} s |"]
+    lines += [f"| the slow host's own time, {slow.waits} waits of {SLOW} s | {own} s |"]
     lines += [f"| hosts that were looked at although one was dead | {dead.hosts} |", ""]
-    lines += [*TARGETS, target("seconds that a slow host costs beyond its own time", [slow.taken.wall - own - it for it in walls], 1)]
-    lines += [target("seconds that a dead host costs beyond the 10 s of its connection", [dead.taken.wall - 10 - it for it in walls], 1)]
-    return "\n".join([*lines, "", *NOTES])
+    lines += [
+        *TARGETS,
+        target("seconds that a slow host costs beyond its own time", [slow.taken.wall - own - it for it in walls], 1),
+    ]
+    lines += [
+        target(
+            "seconds that a dead host costs beyond the 10 s of its connection",
+            [dead.taken.wall - 10 - it for it in walls],
+            1,
+        )
+    ]
+    said = dead.taken.output.strip().splitlines()[-2:]
+    return "\n".join([*lines, "", "With a dead host it ends so:", "", "```text", *said, "```", "", *NOTES])
 
 
-HEAD = ["| hosts | wall, s | CPU here, s | peak MB | connections | at once | looks | n |", "|---|---|---|---|---|---|---|---|"]
+HEAD = [
+    "| hosts | wall, s | CPU here, s | peak MB | connections | at once | looks | n |",
+    "|---|---|---|---|---|---|---|---|",
+]
 
 
 def _line(name: str, runs: Sequence[Seen]) -> str:
     walls, cpus = spread([it.taken.wall for it in runs], 1), spread([it.taken.cpu for it in runs], 1)
     peaks = spread([it.taken.peak / 1024 for it in runs], 0)
     counts = (max(getattr(it, kind) for it in runs) for kind in ("connections", "at_once", "looks"))
+    name += ", **given up**" if any(it.taken.status == GIVEN_UP for it in runs) else ""
     return f"| {name} | {walls} | {cpus} | {peaks} | {' | '.join(map(str, counts))} | {len(runs)} |"
 
 
@@ -138,6 +156,6 @@ NOTES = f"""
 - One real sshd on a host of the lab has all their addresses; a small program answers in their stead what hosts would that
   are as described. Keys, inventories, connections and DNS are real; ten hosts share a domain. It has the same cores, and
   takes about as much of them as it gives: walls of 1,000 hosts are those of 1,000 new SSH connections on both ends.
-- Peak: of postwright's largest process. Connections and looks: in all; at once: counted every {EVERY} s.
-- Slow: one host lets each look wait for {SLOW} s. Dead: its address swallows packets. `--no-verify`, as hosts are simulated.
+- A run is given up after {LONGEST} s. Peak: of postwright's largest process. Connections and looks: in all; at once: counted every {EVERY} s.
+- Slow: one host lets the first look of each session wait for {SLOW} s. Dead: its address swallows packets. `--no-verify`: nothing answers mail.
 """.splitlines()[1:]

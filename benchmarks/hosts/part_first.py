@@ -79,9 +79,8 @@ def _phases(operator: Operator) -> list[tuple[str, float]]:
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     begun = [("start", time.monotonic())]
-    for line in process.stderr:
-        if line.startswith(("• ", f"  {HOST}: ")):
-            begun.append((line.strip().removeprefix("• "), time.monotonic()))
+    lines = ((line, time.monotonic()) for line in process.stderr)
+    begun += [(line.strip().removeprefix("• "), now) for line, now in lines if line.startswith(("• ", f"  {HOST}: "))]
     if process.wait():
         raise SystemExit(f"the apply ended with status {process.returncode}")
     begun.append(("end", time.monotonic()))

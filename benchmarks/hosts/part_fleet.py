@@ -23,7 +23,13 @@ def measure(folder: Path, _programs: Path, rounds: int) -> str:
         runs = in_turns(contenders, rounds, subject.environment())
     finally:
         leave(operator)
-    lines = [f"### {len(EIGHT)} hosts next to one, nothing to change", "", *HEAD, *(row(name, it) for name, it in runs.items()), ""]
+    lines = [
+        f"### {len(EIGHT)} hosts next to one, nothing to change",
+        "",
+        *HEAD,
+        *(row(name, it) for name, it in runs.items()),
+        "",
+    ]
     lines += [*TARGETS, target("times the time of one host", ratios(runs[OURS], runs[OURS_ONE]), 4)]
     lines += [target("times the bound of as many", ratios(runs[OURS], runs[BOUND]), 3), ""]
     return "\n".join([*lines, *NOTES])

@@ -3,22 +3,26 @@
 Usage: run.py apply|first|fleet|crowd ANSIBLE_PROGRAMS [ROUNDS]. Needs root. Each part has a lab of its own.
 """
 
+import os
 import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
 
+from machine import measured
+
 RESULTS = Path(__file__).parents[1] / "results"
-ROUNDS = {"apply": 5, "first": 3, "fleet": 3, "crowd": 1}
+ROUNDS = {"apply": 3, "first": 3, "fleet": 3, "crowd": 1}
 
 
 def main(part: str, programs: str, rounds: str = "") -> None:
     """Run, print, and write the results."""
-    measure = import_module(f"part_{part}").measure
+    measure, before = import_module(f"part_{part}").measure, os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         text = measure(Path(folder).resolve(), Path(programs).resolve(), int(rounds or ROUNDS[part]))
-    (RESULTS / f"{part}.md").write_text(text + "\n")
-    print(text)
+    page = f"{measured(f'make bench-{part}', (before, os.getloadavg()[0]))}\n\n{text}\n"
+    (RESULTS / f"{part}.md").write_text(page)
+    print(page)
 
 
 if __name__ == "__main__":

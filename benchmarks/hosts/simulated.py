@@ -1,7 +1,7 @@
 """Answers in a host's stead, as sshd's forced command: what the product's scripts ask, as a host that is as described.
 
 Usage: simulated.py FOLDER, with a table per address in it (see ``crowd.py``). Debian's Python, nothing else. It writes a
-line per command to FOLDER/log: when, from where, to where, what.
+line per command to FOLDER/log: what, from where, to where.
 """
 
 import base64
@@ -19,8 +19,7 @@ def main(folder: str) -> None:
     client, port, address, _ = os.environ["SSH_CONNECTION"].split()
     text = script(os.environ["SSH_ORIGINAL_COMMAND"])
     holds = "'held'" in text
-    with open(f"{folder}/log", "a") as file:  # noqa: PTH123 - this starts once per command, and pathlib takes its time
-        file.write(f"{time.time():.3f} {client}:{port} {address} {'lock' if holds else 'look'} {len(text)}\n")
+    note(folder, "lock" if holds else "look", client, port, address)
     if holds:
         print("held", flush=True)
         sys.stdin.read()
@@ -29,8 +28,16 @@ def main(folder: str) -> None:
         sys.exit("a simulated host answers remote/look.py and remote/lock.py only")
     with open(f"{folder}/{address}") as file:  # noqa: PTH123
         table = json.load(file)
-    time.sleep(table["delay"])
-    print(json.dumps(look(table, json.loads(packed(text)), [client, address])))
+    request = json.loads(packed(text))
+    if request.get("system") and table["delay"]:  # asked at the beginning of a session
+        note(folder, "wait", client, port, address)
+        time.sleep(table["delay"])
+    print(json.dumps(look(table, request, [client, address])))
+
+
+def note(folder: str, what: str, client: str, port: str, address: str) -> None:
+    with open(f"{folder}/log", "a") as file:  # noqa: PTH123 - this starts once per command, and pathlib takes its time
+        file.write(f"{what} {client}:{port} {address}\n")
 
 
 def script(command: str) -> str:
@@ -51,7 +58,10 @@ def look(table: dict, request: dict, reached: list) -> dict:
         found |= {"packages": table["packages"], "guarded": False}
     if (paths := request.get("files")) is not None:
         shown = {**dict.fromkeys(table["managed"], False), **paths}
-        found |= {"managed": table["managed"], "files": {path: state(table["files"].get(path), show) for path, show in shown.items()}}
+        found |= {
+            "managed": table["managed"],
+            "files": {path: state(table["files"].get(path), show) for path, show in shown.items()},
+        }
     wanted = table["activations"]
     found["services"] = {it["name"]: dict.fromkeys(RIGHT, it["name"] in wanted) for it in request.get("services", ())}
     return found | table["rest"]

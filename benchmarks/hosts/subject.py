@@ -57,7 +57,19 @@ def ssh(to: str, *options: str) -> list[str]:
     """ssh to an address, by the lab's keys; the host key of ``to`` must be known by that name."""
     lab = state.load(LAB)
     known = f"UserKnownHostsFile={lab.known_hosts}"
-    return ["ssh", "-F", "none", "-i", str(lab.ssh_key), "-o", known, "-o", "StrictHostKeyChecking=yes", *options, f"root@{to}"]
+    return [
+        "ssh",
+        "-F",
+        "none",
+        "-i",
+        str(lab.ssh_key),
+        "-o",
+        known,
+        "-o",
+        "StrictHostKeyChecking=yes",
+        *options,
+        f"root@{to}",
+    ]
 
 
 def bundle(inventory: Path, host: str) -> Bundle:
@@ -69,7 +81,12 @@ def bundle(inventory: Path, host: str) -> Bundle:
 def look_script(inventory: Path, host: str) -> str:
     """For ``python3 -``: the product's own script, asked at once for everything that an apply asks about the host."""
     fleet = read_project(inventory).fleet
-    rest = {"system": True, "ports": True, "foreign": preflight.watched(fleet, fleet.host(host)), "certificate": CERTIFICATE}
+    rest = {
+        "system": True,
+        "ports": True,
+        "foreign": preflight.watched(fleet, fleet.host(host)),
+        "certificate": CERTIFICATE,
+    }
     return package("look", look_request(bundle(inventory, host), show=False) | rest)
 
 

@@ -11,21 +11,26 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Of one run: seconds of wall time, seconds of CPU of it and its children, KiB of its largest process, its output."""
+    """Of one run: seconds of wall time, seconds of CPU of it and its children, KiB of its largest process, how it ended, its output."""
 
     wall: float
     cpu: float
     peak: int
+    status: int
     output: str = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A command that takes its turn. ``before`` runs first, and is not counted; ``sound`` says what is wrong with its output."""
+    """A command that takes its turn. ``before`` runs first, and is not counted; ``sound`` says what is wrong with its output.
+
+    ``statuses``: those it may end with; ``sound`` is asked if it ends with 0.
+    """
 
     name: str
     command: Sequence[str]
@@ -33,7 +38,7 @@ class Contender:
     folder: Path = Path()
     before: Callable[[], None] = lambda: None
     sound: Callable[[str], str] = lambda _: ""
-    status: int = 0
+    statuses: tuple[int, ...] = (0,)
 
 
 def taken(it: Contender, environment: Mapping[str, str]) -> Taken:
@@ -41,17 +46,24 @@ def taken(it: Contender, environment: Mapping[str, str]) -> Taken:
     it.before()
     with tempfile.TemporaryDirectory() as text:
         place = Path(text)
-        line = f"exec /usr/bin/time -q -f %M -o {place}/peak {shlex.join(it.command)} <{it.stdin} >{place}/out 2>&1"
-        argv = ["hyperfine", "--runs=1", "--shell=none", "--style=none", "--ignore-failure", f"--export-json={place}/json"]
-        done = subprocess.run(
-            [*argv, shlex.join(["sh", "-c", line])], cwd=it.folder, env=environment, capture_output=True, text=True, check=False
-        )
-        output = (place / "out").read_text(errors="replace") if (place / "out").exists() else done.stderr
-        found = json.loads((place / "json").read_text())["results"][0] if done.returncode == 0 else {"exit_codes": [-1]}
-        problem = it.sound(output) if found["exit_codes"] == [it.status] else f"status {found['exit_codes']}"
-        if problem:
+        found, output = _hyperfine(it, environment, place)
+        status = found["exit_codes"][0]
+        problem = "" if status in it.statuses else f"status {status}"
+        if problem := problem or (it.sound(output) if status == 0 else ""):
             raise SystemExit(f"{it.name}: {problem}\n{output[-3000:]}")
-        return Taken(found["times"][0], found["user"] + found["system"], int((place / "peak").read_text()), output)
+        peak = int((place / "peak").read_text().split()[-1])
+        return Taken(found["times"][0], found["user"] + found["system"], peak, status, output)
+
+
+def _hyperfine(it: Contender, environment: Mapping[str, str], place: Path) -> tuple[dict[str, Any], str]:
+    """What hyperfine found, and what the command wrote; in ``place`` it and /usr/bin/time leave their notes."""
+    line = f"exec /usr/bin/time -f %M -o {place}/peak {shlex.join(it.command)} <{it.stdin} >{place}/out 2>&1"
+    argv = ["hyperfine", "--runs=1", "--shell=none", "--style=none", "--ignore-failure", f"--export-json={place}/json"]
+    argv.append(shlex.join(["sh", "-c", line]))
+    done = subprocess.run(argv, cwd=it.folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{it.name}: {done.stderr}")
+    return json.loads((place / "json").read_text())["results"][0], (place / "out").read_text(errors="replace")
 
 
 def in_turns(contenders: Sequence[Contender], rounds: int, environment: Mapping[str, str]) -> dict[str, list[Taken]]:
