@@ -68,7 +68,7 @@ def stand_in() -> Path:
     (place / "simulated.py").write_text(Path(__file__).with_name("simulated.py").read_text())
     (place.parents[1] / "etc/ssh/sshd_config.d/crowd.conf").write_text(SSHD)
     # What is sent to nobody's address vanishes there without a word.
-    routes = f"ip route add local {NETWORK} dev lo; ip route add blackhole {NOBODY}; ip rule add to {NOBODY} lookup main priority 0"
+    routes = f"ip route add local {NETWORK} dev lo; ip route add blackhole {NOBODY} table local"
     box.run(subject.LAB, STANDS_IN, f"{routes}; systemctl reload ssh")
     subprocess.run(["ip", "route", "replace", NETWORK, "via", layout.addresses(STANDS_IN)[0]], check=True)
     return place

@@ -54,17 +54,21 @@ def packed(text: str) -> bytes:
 def look(table: dict, request: dict, reached: list) -> dict:
     """As remote/look.py."""
     found = {"system": {**table["system"], "clock": time.time(), "reached": reached}} if request.get("system") else {}
-    if request.get("packages"):
+    if "packages" in request:
         found |= {"packages": table["packages"], "guarded": False}
-    if (paths := request.get("files")) is not None:
-        shown = {**dict.fromkeys(table["managed"], False), **paths}
-        found |= {
-            "managed": table["managed"],
-            "files": {path: state(table["files"].get(path), show) for path, show in shown.items()},
-        }
+    if "files" in request:
+        found |= {"managed": table["managed"], "files": files(table, request["files"])}
+    if "texts" in request:
+        found["texts"] = {path: table["files"][path].get("text", "") for path in request["texts"]}
     wanted = table["activations"]
     found["services"] = {it["name"]: dict.fromkeys(RIGHT, it["name"] in wanted) for it in request.get("services", ())}
     return found | table["rest"]
+
+
+def files(table: dict, asked: dict | list) -> dict:
+    """Path → state; with its text if it is to be shown. ``asked``: paths, or whether each is to be shown."""
+    shown = {**dict.fromkeys(table["managed"], False), **(asked if isinstance(asked, dict) else {})}
+    return {path: state(table["files"].get(path), shown.get(path, False)) for path in (*shown, *asked)}
 
 
 def state(file: dict | None, show: bool) -> dict | None:
