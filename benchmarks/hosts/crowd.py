@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+import answers
 import subject
 
 from postwright import material
@@ -25,7 +26,6 @@ from postwright.publishing import dns_plan, key_wait, ledger_of
 from postwright.rotation import moves
 from postwright.rotation.living import holdings, living
 from postwright.rotation.outlook import outlook
-from postwright.services.bundle import Bundle
 from postwright.terms import Terms
 
 STANDS_IN, PER_DOMAIN = "mx2", 10
@@ -140,34 +140,13 @@ def tables(project: Project, place: Path) -> None:
     for number, host in enumerate(project.fleet.hosts):
         held = holdings(project.fleet, host, keys)
         bundle = planned_bundle(project, host, HostState("13"), passphrase, held)
-        (place / address(number)).write_text(json.dumps(_table(bundle)))
+        (place / address(number)).write_text(json.dumps(answers.table(bundle)))
 
 
 def slow(place: Path, number: int, seconds: float) -> None:
     """From now on a host lets the first look of a session wait so long."""
     file = place / address(number)
     file.write_text(json.dumps(json.loads(file.read_text()) | {"delay": seconds}))
-
-
-def _table(bundle: Bundle) -> dict[str, Any]:
-    files = {it.path: _state(it, "regular", "directory", it.sha256, it.content.decode()) for it in bundle.files}
-    folders = {it.path: _state(it, "directory", "regular") for it in bundle.directories}
-    system = {"id": "debian", "release": "13", "pretty": "Debian GNU/Linux 13 (trixie)", "root": True, "systemd": True}
-    rest = {"applying": None, "drained": False, "tunnel": {}, "tunnel_end": {"addresses": [], "port": "", "key": ""}}
-    return {
-        "delay": 0,
-        "system": system | {"free": {"/etc": 10**11, "/var": 10**11}} | rest,
-        "packages": dict.fromkeys(bundle.packages, "1"),
-        "managed": sorted(files),
-        "files": files | folders,
-        "activations": [it.name for it in bundle.activations],
-        "rest": {"certificate": True, "foreign": {}, "mailboxes": [], "listeners": {"22": ["sshd (pid 1)"]}},
-    }
-
-
-def _state(it: Any, being: str, other: str, digest: str = "", text: str = "") -> dict[str, Any]:
-    rights = {"mode": it.mode, "owner": it.owner, "group": it.group, being: True, other: False}
-    return rights | ({"sha256": digest, "text": text} if digest else {})
 
 
 def asked(place: Path) -> tuple[int, Counter[str], int]:
