@@ -28,7 +28,7 @@ def measure(folder: Path, _programs: Path, rounds: int) -> str:
         phases = _phases(operator)
     finally:
         leave(operator)
-    hosts = sum(seconds for phase, seconds in phases if ": " in phase)
+    hosts = sum(seconds for phase, seconds in phases if phase.startswith(STEP.strip()))
     rows = [f"| {phase} | {seconds:.1f} |" for phase, seconds in phases if seconds >= SHOWN]
     lines = ["### First apply of an empty host", "", *HEAD, *(row(name, found) for name, found in runs.items()), ""]
     lines += [*TARGETS, target("times what apt-get and tar take, all of it", ratios(runs[OURS], runs[BARE]), 1.25)]
@@ -38,6 +38,7 @@ def measure(folder: Path, _programs: Path, rounds: int) -> str:
 
 
 SHOWN = 0.1  # seconds
+PHASE, STEP = "• ", f"  {HOST}: "  # how an apply's lines begin
 
 
 def _empty() -> None:
@@ -73,14 +74,15 @@ def _bare(operator: Operator) -> Contender:
 
 
 def _phases(operator: Operator) -> list[tuple[str, float]]:
-    """Phase or step → seconds until the next one, of one apply that says what it does."""
+    """Phase, or step on the host, → seconds until the next one, of one apply that says what it does."""
     process = subprocess.Popen(
         _command(operator, "-v"), cwd=operator.folder, env=subject.environment(), stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     begun = [("start", time.monotonic())]
-    lines = ((line, time.monotonic()) for line in process.stderr)
-    begun += [(line.strip().removeprefix("• "), now) for line, now in lines if line.startswith(("• ", f"  {HOST}: "))]
+    for line in process.stderr:
+        if line.startswith(PHASE) or (line.startswith(STEP) and begun[-1][0].startswith(("hosts", STEP.strip()))):
+            begun += [(line.removeprefix(PHASE).strip(), time.monotonic())]
     if process.wait():
         raise SystemExit(f"the apply ended with status {process.returncode}")
     begun.append(("end", time.monotonic()))
