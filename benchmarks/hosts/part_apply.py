@@ -35,8 +35,8 @@ def measure(folder: Path, programs: Path, rounds: int) -> str:
     finally:
         leave(operator)
     parts = (
-        *_section("### One host, nothing to change", near, 1.0),
-        *_section(f"### The same, {FAR} ms of round trip", far, 1.3),
+        *_section("# One host, nothing to change", near, 1.0),
+        *_section(f"# The same, {FAR} ms of round trip", far, 1.3),
     )
     return "\n".join([*parts, *NOTES])
 

@@ -18,7 +18,7 @@ from timing import TARGETS, Contender, Taken, spread, taken, target
 
 from postwright.lab import box
 
-SIZES = {10: 3, 100: 3, 1000: 1}  # hosts: runs a round
+SIZES = {10: 2, 100: 2, 1000: 1}  # hosts: runs a round
 MIDDLE = 100  # hosts among which one is slow, or dead
 SLOW, ODD = 10, 7  # seconds a slow host lets the first look of a session wait; the number of that host
 LONGEST, GIVEN_UP = 420, 124  # seconds; a run that takes longer is given up, and timeout(1) says so
@@ -115,7 +115,7 @@ def _counting() -> Iterator[list[int]]:
 
 
 def _report(runs: dict[int, list[Seen]], slow: Seen, dead: Seen) -> str:
-    lines = ["### Simulated hosts, nothing to change", "", *HEAD]
+    lines = ["# Simulated hosts, nothing to change", "", *HEAD]
     lines += [_line(f"{size}", found) for size, found in runs.items()]
     lines += [_line(f"{MIDDLE}, one of them slow", [slow]), _line(f"{MIDDLE}, one of them dead", [dead]), ""]
     said = dead.taken.output.strip().splitlines()[-2:]

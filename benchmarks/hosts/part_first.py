@@ -30,7 +30,7 @@ def measure(folder: Path, _programs: Path, rounds: int) -> str:
         leave(operator)
     hosts = sum(seconds for phase, seconds in phases if phase.startswith(STEP.strip()))
     rows = [f"| {phase} | {seconds:.1f} |" for phase, seconds in phases if seconds >= SHOWN]
-    lines = ["### First apply of an empty host", "", *HEAD, *(row(name, found) for name, found in runs.items()), ""]
+    lines = ["# First apply of an empty host", "", *HEAD, *(row(name, found) for name, found in runs.items()), ""]
     lines += [*TARGETS, target("times what apt-get and tar take, all of it", ratios(runs[OURS], runs[BARE]), 1.25)]
     bare = [it.wall for it in runs[BARE]]
     lines += [target("the same for its steps on the host alone (one run)", [hosts / it for it in bare], 1.25), ""]

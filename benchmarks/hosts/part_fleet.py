@@ -24,7 +24,7 @@ def measure(folder: Path, _programs: Path, rounds: int) -> str:
     finally:
         leave(operator)
     lines = [
-        f"### {len(EIGHT)} hosts next to one, nothing to change",
+        f"# {len(EIGHT)} hosts next to one, nothing to change",
         "",
         *HEAD,
         *(row(name, it) for name, it in runs.items()),
