@@ -35,7 +35,7 @@ def settled(folder: Path, *hosts: str, code: str = "") -> Operator:
     os.chdir(operator.folder)
     with operator.inventory.open("a") as file:
         file.write(code)
-    operator.run("apply", "-y")
+    operator.run("apply", "-y", "--no-verify")
     return operator
 
 
