@@ -29,9 +29,9 @@ def main() -> None:
 
 
 def _section(title: str, file: Path) -> str:
-    """A page as a section; its own headings one level lower, its first one as a line."""
+    """A page as a section, with its own headings below."""
     text = file.read_text() if file.exists() else "Not measured yet.\n"
-    return f"## {title}\n\n" + re.sub(r"^(#+) ", r"##\1 ", text, flags=re.MULTILINE)
+    return f"## {title}\n\n" + re.sub(r"^#+ ", "### ", text, flags=re.MULTILINE)
 
 
 def _short(parts: list[str]) -> str:
