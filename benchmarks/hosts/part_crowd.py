@@ -124,9 +124,10 @@ def _report(runs: dict[int, list[Seen]], slow: Seen, dead: Seen) -> str:
 
 
 def _further(runs: dict[int, list[Seen]]) -> Iterator[str]:
-    """What each further host takes, by the difference of two sizes."""
+    """What each further host takes, by the difference of two sizes; a run that was given up says nothing of it."""
     yield from ("| a further host | KiB of memory | s of CPU here | s of wall |", "|---|---|---|---|")
-    for few, many in pairwise(runs):
+    whole = [size for size, found in runs.items() if all(it.taken.status == 0 for it in found)]
+    for few, many in pairwise(whole):
         pairs = [(one.taken, _middle(runs[few]).taken) for one in runs[many]]
         memory = spread([(one.peak - other.peak) / (many - few) for one, other in pairs], 0)
         cpu = spread([(one.cpu - other.cpu) / (many - few) for one, other in pairs], 3)
