@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from operators import Operator, lab_operator, project
+from operators import Operator, lab_operator, leave, project
 
 from postwright import material
 from postwright.hosts import preflight
@@ -32,10 +32,14 @@ def settled(folder: Path, *hosts: str, code: str = "") -> Operator:
     os.environ["POSTWRIGHT_LAB"] = LAB
     print(f"a lab with {', '.join(hosts)}, and a first apply", flush=True)
     operator = lab_operator(folder, LAB, *hosts)
-    os.chdir(operator.folder)
-    with operator.inventory.open("a") as file:
-        file.write(code)
-    operator.run("apply", "-y", "--no-verify")
+    try:
+        os.chdir(operator.folder)
+        with operator.inventory.open("a") as file:
+            file.write(code)
+        operator.run("apply", "-y", "--no-verify")
+    except BaseException:
+        leave(operator)
+        raise
     return operator
 
 
