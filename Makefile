@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-servers test-nightly lint format golden docs bench-dns bench-mail prove-kills prove-pacing clean
+.PHONY: bench-tools help demo test test-unit test-servers test-nightly lint format golden docs bench bench-apply bench-fleet bench-first bench-crowd bench-dns bench-mail prove-kills prove-pacing clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -72,7 +72,36 @@ golden: $(BIN)/pytest-ready  ## write the golden files anew; read the diff befor
 docs: $(BIN)/pytest-ready  ## write docs/commands.md anew
 	$(BIN)/python -m postwright.cli.manual > docs/commands.md
 
-# What it compares with is installed apart and never becomes part of the product.
+# What they compare with is installed apart and never becomes part of the product.
+.venv/bench-ansible/ready: benchmarks/ansible/constraints.txt $(BIN)/pytest-ready
+	$(PYTHON) -m venv .venv/bench-ansible
+	.venv/bench-ansible/bin/python -m pip install -q --disable-pip-version-check -c $< ansible-core
+	@touch $@
+
+bench-tools: .venv/bench-ansible/ready
+	@$(SUDO) $(BIN)/python -m postwright.lab.require --install
+	@command -v hyperfine >/dev/null && command -v /usr/bin/time >/dev/null || \
+	    { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends hyperfine time; }
+
+bench:           ## all that follows; writes benchmarks/RESULTS.md; needs root, half an hour
+	@for part in $(BENCHES); do $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
+	    $(PYTHON) benchmarks/results.py; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+BENCHES := bench-apply bench-fleet bench-first bench-crowd bench-dns bench-mail
+MEASURE = $(SUDO) PYTHONPATH=tests:benchmarks:benchmarks/hosts $(BIN)/python benchmarks/hosts/run.py
+
+bench-apply: bench-tools  ## an apply that changes nothing, next to ansible-core and the bound, near and 20 ms away; needs root
+	$(MEASURE) apply .venv/bench-ansible/bin $(ROUNDS)
+
+bench-fleet: bench-tools  ## eight hosts next to one, nothing to change; needs root
+	$(MEASURE) fleet .venv/bench-ansible/bin $(ROUNDS)
+
+bench-first: bench-tools  ## the first apply of an empty host, next to apt-get and tar; needs root
+	$(MEASURE) first .venv/bench-ansible/bin $(ROUNDS)
+
+bench-crowd: bench-tools  ## 10, 100 and 1,000 simulated hosts, one of them slow or dead; needs root
+	$(MEASURE) crowd .venv/bench-ansible/bin $(ROUNDS)
+
 .venv/bench-dns/ready: benchmarks/dns/constraints.txt $(BIN)/pytest-ready
 	$(PYTHON) -m venv .venv/bench-dns
 	.venv/bench-dns/bin/python -m pip install -q --disable-pip-version-check -c $< octodns octodns-bind octodns-cloudflare

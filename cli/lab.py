@@ -35,7 +35,7 @@ def lab() -> None:
 @lab.command()
 @click.option(
     "--host", "hosts", multiple=True, type=click.Choice(HOSTS), default=DEFAULT_HOSTS, show_default=True,
-    help="A host to boot; may be given several times. mx1 and mx2 are empty ones, mx3 has the packages already, mx12 is one of Debian 12.",
+    help="A host to boot; may be given several times. mx1 and mx2 are empty ones, mx3 to mx8 have the packages already, mx12 is one of Debian 12.",
 )  # fmt: skip
 @click.pass_obj
 def up(options: Options, hosts: tuple[str, ...]) -> None:

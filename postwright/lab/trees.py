@@ -62,7 +62,7 @@ def prepare(hosts: Iterable[str], progress: Progress) -> None:
 
 def lowers(host: str, progress: Progress) -> list[Path]:
     """The trees below a host's own changes, uppermost first."""
-    if host == layout.INSTALLED:
+    if host in layout.INSTALLED:
         return [installed(progress), base(progress)]
     if host in layout.SENDERS:
         return [base(progress, layout.RELEASES.get(host, layout.TRIXIE))]

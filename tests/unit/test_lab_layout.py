@@ -46,7 +46,9 @@ def test_names_of_links_fit_the_kernel():
 
 
 def test_an_unknown_host_is_named_with_the_known_ones():
-    with pytest.raises(LabError, match="'mx9'; the hosts are mx1, mx2, mx3, mx12, receiver, ns"):
+    with pytest.raises(
+        LabError, match="'mx9'; the hosts are mx1, mx2, mx3, mx4, mx5, mx6, mx7, mx8, mx12, receiver, ns"
+    ):
         Layout.named("lab").unit("mx9")
 
 
