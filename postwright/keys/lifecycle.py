@@ -127,8 +127,13 @@ def returned(keys: Keys, wants: Wants, now: datetime) -> Keys:
             )
         )
     }
-    again = {it.selector for it in keys if it.selector in last and it.here and not it.compromised}
-    return tuple(key.to("confirmed", now, off_hosts=None) if key.selector in again else key for key in keys)
+    # A selector an owner led to us comes round: a deleted key may have had the same.
+    return tuple(
+        key.to("confirmed", now, off_hosts=None)
+        if key.selector in last and key.state == "retiring" and key.here and not key.compromised
+        else key
+        for key in keys
+    )
 
 
 def _needed(keys: Keys, wants: Wants, facts: Facts, name: Name) -> Iterator[Key]:

@@ -281,6 +281,13 @@ def test_who_goes_back_does_not_get_the_key_that_was_on_its_way():
     assert states(foreseen(keys, back=True)) == {"s0": "active", "s1": "retiring", "s2": "deleted"}
 
 
+def test_of_two_keys_that_had_one_selector_the_deleted_one_does_not_come_back():
+    gone, retired = key("s1", "deleted", 40 * DAY), key("s1", "retiring", 2 * DAY)
+    keys = lifecycle.returned((gone, retired, key("s2")), ONE, NOW)
+
+    assert [it.state for it in keys] == ["deleted", "confirmed", "active"]
+
+
 def test_a_key_gone_back_to_whose_proof_fails_retires_again():
     keys = lifecycle.returned((key("s1", "retiring"), key("s2")), ONE, NOW)
     assert states(lifecycle.failed(keys, {"s1"}, ONE, NOW, "")) == {"s1": "retiring", "s2": "active"}
