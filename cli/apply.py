@@ -73,11 +73,11 @@ def apply(
       postwright apply --yes                   from cron or CI
       postwright apply --drain mx2             before maintenance; later: apply --undrain mx2
     """
+    require_drain(ctx)
+    project = read(options, connect=True)
     from postwright import material  # noqa: PLC0415 - heavy
     from postwright.terms import Terms  # noqa: PLC0415
 
-    require_drain(ctx)
-    project = read(options)
     material.require_valid(project)
     saved = _saved(file, adopt or consolidate)
     terms = Terms(

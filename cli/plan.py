@@ -32,11 +32,11 @@ def plan(
       postwright plan --out plan.json               to be reviewed, then: postwright apply --plan plan.json
       postwright plan --expect-no-changes || mail -s 'mail hosts drifted' ops@example.com
     """
+    project = read(options, connect=True)
     from postwright import apply, artefact, material  # noqa: PLC0415 - heavy
     from postwright.cli.plan_text import print_plan  # noqa: PLC0415
     from postwright.terms import Terms  # noqa: PLC0415
 
-    project = read(options)
     material.require_valid(project)
     progress = output.Progress(verbose=bool(options.verbose))
     found = apply.make_plan(project, progress.phase, Terms(adopt=adopt, consolidate=consolidate))
@@ -49,5 +49,5 @@ def plan(
         print_plan(found, whole=bool(options.verbose))
         if out:
             click.echo(f"saved; carry out exactly this with: postwright apply --plan {out}")
-    if found.dns.conflicts or (expect_no_changes and not found.is_empty):
+    if found.unreachable or found.dns.conflicts or (expect_no_changes and not found.is_empty):
         ctx.exit(1)

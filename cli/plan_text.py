@@ -14,20 +14,14 @@ from postwright.plan import FleetPlan
 
 def print_plan(plan: FleetPlan, *, whole: bool = False) -> None:
     """Keys, DNS and hosts; one line if nothing would change. ``whole`` shows the content of new files too."""
-    for note in plan.dns.notes:
-        click.secho(f"note: {note}", fg="yellow")
-    for note in (f"host {host.host}: {note}" for host in plan.hosts for note in host.notes):
-        click.secho(f"note: {note}", fg="yellow")
-    for host in plan.hosts:
-        if host.drained:
-            click.secho(
-                f"note: host {host.host} is drained: it takes no mail in until `apply --undrain {host.host}`",
-                fg="yellow",
-            )
-    for danger in plan.dangers:
-        click.secho(f"unsafe: {danger}", fg="red")
+    _print_remarks(plan)
     if plan.is_empty:
-        click.secho("Nothing to do: hosts and DNS are as the inventory says.", fg="green")
+        done = (
+            "Nothing to do elsewhere."
+            if plan.unreachable
+            else "Nothing to do: hosts and DNS are as the inventory says."
+        )
+        click.secho(done, fg=None if plan.unreachable else "green")
         return
     if plan.keys:
         output.heading("Keys")
@@ -38,6 +32,20 @@ def print_plan(plan: FleetPlan, *, whole: bool = False) -> None:
     for host in plan.hosts:
         print_host(host, whole=whole)
     click.echo(_totals(plan))
+
+
+def _print_remarks(plan: FleetPlan) -> None:
+    """What is to be known besides what changes."""
+    for note in plan.dns.notes:
+        click.secho(f"note: {note}", fg="yellow")
+    for note in (f"host {host.host}: {note}" for host in plan.hosts for note in host.notes):
+        click.secho(f"note: {note}", fg="yellow")
+    for host in (it.host for it in plan.hosts if it.drained):
+        click.secho(f"note: host {host} is drained: it takes no mail in until `apply --undrain {host}`", fg="yellow")
+    for danger in plan.dangers:
+        click.secho(f"unsafe: {danger}", fg="red")
+    for unreachable in plan.unreachable:
+        click.secho(f"unknown: {unreachable}", fg="red")
 
 
 def key_line(step: KeyStep) -> str:
@@ -76,6 +84,8 @@ def print_host(host: HostPlan, *, whole: bool) -> None:
         click.secho(f"  {'+' if new else '~'} {change.path}: {change.what}", fg="green" if new else None)
         if whole or not new:
             output.diff_lines(change.diff)
+    for repair in host.repairs:
+        click.secho(f"  ~ {repair}", fg="yellow")
     if host.stops:
         click.secho(f"  - stops: {', '.join(host.stops)}", fg="red")
     if host.restarts:

@@ -26,6 +26,8 @@ from postwright.deploys.tls import tls
 from postwright.deploys.transport import mta_sts, policies, tls_gate
 from postwright.deploys.wireguard import wireguard
 from postwright.hosts import operations
+from postwright.hosts.looking import expect
+from postwright.hosts.plan import look_request
 from postwright.services.bundle import Activation, Bundle
 from postwright.services.tls import CERTIFICATE
 
@@ -78,6 +80,7 @@ def intake(units: Mapping[str, Activation]) -> None:
 @deploy("mail host")
 def mail_host(bundle: Bundle) -> None:
     """Everything one host is to have. Written without loops: pyinfra tells operations apart by their lines."""
+    expect(look_request(bundle))
     operations.packages(name="install packages", names=bundle.packages)
     operations.files(name="put files in place", bundle=bundle)
     units = {activation.name: activation for activation in bundle.activations}

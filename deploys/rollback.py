@@ -6,6 +6,8 @@ from pyinfra.api import deploy
 from pyinfra.context import host
 
 from postwright.hosts import operations
+from postwright.hosts.looking import expect
+from postwright.hosts.plan import look_request
 from postwright.services.bundle import Bundle
 from postwright.services.tls import CERTIFICATE
 
@@ -13,6 +15,7 @@ from postwright.services.tls import CERTIFICATE
 @deploy("rollback")
 def rolled_back(bundle: Bundle) -> None:
     """The same operations as ``mail_host``, in the order that state knows; which services it has differs by host."""
+    expect(look_request(bundle))
     operations.packages(name="install packages", names=bundle.packages)
     operations.files(name="put files in place", bundle=bundle)
     if any(file.path == CERTIFICATE for file in bundle.files):

@@ -7,7 +7,7 @@ with a key the world cannot see. Killed anywhere, the next run goes on from what
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -16,7 +16,8 @@ from typing import Any
 from postwright import clock, material, unpaced
 from postwright.dns.writing import listed
 from postwright.errors import DeployError, PostwrightError
-from postwright.hosts import runner
+from postwright.hosts import planning, runner
+from postwright.hosts.plan import HostPlan
 from postwright.inventory import Project
 from postwright.keys.key import Keys
 from postwright.keys.steps import KeyStep, steps
@@ -92,22 +93,39 @@ def exclusively(project: Project) -> AbstractContextManager[None]:
 
 
 def make_plan(project: Project, phase: Phase, terms: Terms) -> FleetPlan:
-    """What an apply would change; reads hosts and zones, changes nothing."""
+    """What an apply would change; reads hosts and zones, changes nothing.
+
+    DeployError if a host cannot be reached while keys or DNS are to change: every host has a say in that.
+    """
     require_known([host.name for host in project.fleet.hosts], terms.canary, terms.drain, terms.undrain)
     phase("reading keys")
     keys = outlook(project, terms)
+    hosts = {host.name: holdings(project.fleet, host, keys.then) for host in project.fleet.hosts}
+    reading = planning.begun(project, hosts, terms.of_hosts)
     phase("reading DNS")
     found = dns_plan(project, terms, phase, keys.then)
     phase("reading hosts")
-    hosts = {host.name: holdings(project.fleet, host, keys.then) for host in project.fleet.hosts}
     noted = replace(found, notes=(*found.notes, *keys.notes, *material.notes_on_keys(project)))
-    plans = tuple(runner.plan(project, hosts, terms.of_hosts))
+    planned = reading()
+    unfinished = _unproven(project).exists() or bool(material.hosts_without_key(project))
+    _require_enough(planned, terms, more=bool(keys.steps) or not noted.is_empty or unfinished)
+    plans = planned.plans
     dangers = (
         *strangers.dangers(project, plans),
         *lost_keys(project, found, keys.then),
         *unpaced.dangers(project, plans),
     )
-    return FleetPlan(keys.steps, noted, plans, dangers)
+    return FleetPlan(keys.steps, noted, plans, dangers, tuple(planned.unreachable.values()))
+
+
+def _require_enough(planned: planning.Planned, terms: Terms, *, more: bool) -> None:
+    """DeployError if some host cannot be reached that has a say. ``more`` than files and services changes: in that every one has."""
+    lines = "\n".join(planned.unreachable.values())
+    asked = {terms.canary, terms.drain, terms.undrain} & planned.unreachable.keys()
+    if lines and (asked or not planned.plans):
+        raise DeployError(f"{lines}\nno host was changed")
+    if lines and more:
+        raise DeployError(f"{lines}\nno host was changed: keys or DNS are to change, and every host must know of that")
 
 
 @contextmanager
@@ -150,6 +168,10 @@ def apply(
     if not expected.is_empty:
         _unproven(project).touch()
     with _interruptible(project, landed):
+        if expected.unreachable:
+            material.make_management_keys(project)
+            _hosts(project, expected, landed, (phase, step), terms)
+            raise DeployError("\n".join((*expected.unreachable, "the other hosts are as described")))
         _make_keys(project, expected, phase, terms)
         plan = publish(project, expected, phase, landed.zone, terms, partial(moves.missed, project))
         moves.published(project, key_wait(project, plan))
@@ -162,18 +184,32 @@ def apply(
 
 
 def _hosts(project: Project, expected: FleetPlan, landed: Landed, told: _Told, terms: Terms) -> None:
-    """Bring the hosts to what they are to be, wave by wave, each proven before the next."""
+    """Bring the hosts that are not what they are to be to it, wave by wave, each proven before the next.
+
+    The others were looked at when the plan was made, and nothing was agreed to for them: they are proven, where that is due.
+    """
     phase, step = told
     before = clock.now()
     due = _unproven(project).exists() or bool(moves.unproven(living(project)))
+    plans = {plan.host: plan for plan in expected.hosts}
     for wave in _rolling(project, expected, landed, terms):
-        phase("hosts" if not landed.waves else f"hosts: {listed(wave)}")
-        runner.apply(project, lambda line: _note(landed, line, step), hosts=wave, terms=terms.of_hosts)
+        if changed := _changing(project, [plans[name] for name in wave]):
+            phase("hosts" if not landed.waves else f"hosts: {listed(changed)}")
+            runner.apply(project, lambda line: _note(landed, line, step), hosts=changed, terms=terms.of_hosts)
         if due or landed.hosts:
             phase("proving that every host signs" if not landed.waves else "proving that they sign")
             landed.proven += prove(project, phase, wave, landed.done)
-    _unproven(project).unlink(missing_ok=True)
-    moves.taken_off(project, before)
+    _unproven(project).unlink(
+        missing_ok=True
+    )  # with a host that cannot be reached nothing was unproven before this run
+    if not expected.unreachable:
+        moves.taken_off(project, before)
+
+
+def _changing(project: Project, plans: Iterable[HostPlan]) -> list[str]:
+    """The hosts to be touched: with a plan, or by now to hold other keys than those it was made for."""
+    keys, fleet = living(project), project.fleet
+    return [it.host for it in plans if it.changes or it.holds != holdings(fleet, fleet.host(it.host), keys)]
 
 
 def _rolling(project: Project, expected: FleetPlan, landed: Landed, terms: Terms) -> Iterator[tuple[str, ...]]:

@@ -77,7 +77,8 @@ def require_same(saved: SavedPlan, fresh: FleetPlan, inventory: Path) -> None:
 
 def _parts(plan: FleetPlan) -> dict[str, Any]:
     zones = {f"zone {zone.zone}": zone for zone in plan.dns.zones}
-    return {"keys": plan.keys, **zones, **{f"host {host.host}": host for host in plan.hosts}}
+    hosts = {f"host {host.host}": host for host in plan.hosts}
+    return {"keys": plan.keys, **zones, **hosts, "hosts that can be reached": not plan.unreachable}
 
 
 def keep(base: Path, saved: SavedPlan) -> Path:

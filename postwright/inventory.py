@@ -21,6 +21,7 @@ from postwright.errors import InventoryError, UsageError
 from postwright.files import located
 from postwright.model import Fleet, Host, InventoryLogin, Ssh
 from postwright.users import store
+from postwright.wire import SSH_KEYS, HostData
 from postwright.wording import described, one_line
 
 _SEE = "see inventories/example.py"
@@ -32,24 +33,6 @@ _ITEMS = {name: TypeAdapter(get_args(_HINTS[name])[0]) for name in ("domains", "
 _ITEMS["logins"] = TypeAdapter(InventoryLogin)
 # Stands in for a part that is missing or wrong, so that the cross-checks can look at the rest.
 _EMPTY: dict[str, Any] = {"domains": (), "zones": (), "logins": (), "providers": {}, "parked": (), "mailboxes": {}}
-_SSH_KEYS = {
-    "hostname": "ssh_hostname",
-    "user": "ssh_user",
-    "port": "ssh_port",
-    "key": "ssh_key",
-    "known_hosts": "ssh_known_hosts_file",
-    "config": "ssh_config_file",
-    "sudo": "_sudo",
-}
-OURS = {"mail_host", "mail_fleet", *_SSH_KEYS.values()}  # what is looked at; all else is nobody's business here
-
-
-@dataclass(frozen=True)
-class HostData:
-    """One host as pyinfra sees it: its inventory name and its merged data."""
-
-    name: str
-    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -127,10 +110,8 @@ def _host(host: HostData, found: _Found) -> Host | None:
 
 def _ssh(host: HostData, found: _Found) -> Ssh | None:
     """pyinfra's connection data, for those who use OpenSSH as well (testinfra)."""
-    said = {name: host.data[key] for name, key in _SSH_KEYS.items() if host.data.get(key) is not None}
-    ssh: Ssh | None = _valid(
-        _SSH, {"hostname": host.name, **said}, f"host {host.name}: data", "hosts", found, _SSH_KEYS
-    )
+    said = {name: host.data[key] for name, key in SSH_KEYS.items() if host.data.get(key) is not None}
+    ssh: Ssh | None = _valid(_SSH, {"hostname": host.name, **said}, f"host {host.name}: data", "hosts", found, SSH_KEYS)
     paths = {name: path for name in ("key", "known_hosts", "config") if (path := getattr(ssh, name, None))}
     return ssh and ssh.model_copy(update={name: located(Path.cwd(), path) for name, path in paths.items()})
 

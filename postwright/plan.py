@@ -15,17 +15,19 @@ from postwright.keys.steps import KeyStep
 class FleetPlan:
     """Everything that would change, with old values where there are any.
 
-    ``dangers``: why it is unsafe, besides what DNS says of itself.
+    ``dangers``: why it is unsafe, besides what DNS says of itself. ``unreachable``: why there is no plan for some host, a line
+    each; the others have theirs.
     """
 
     keys: tuple[KeyStep, ...]
     dns: DnsPlan
     hosts: tuple[HostPlan, ...]
     dangers: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        """Whether the world is as the inventory says."""
+        """Whether the world, as far as it could be looked at, is as the inventory says."""
         return not self.keys and self.dns.is_empty and all(host.changes == 0 for host in self.hosts)
 
     def require_safe(self, *, force: bool) -> None:
@@ -44,4 +46,5 @@ class FleetPlan:
             "dangers": list(self.dangers),
             "dns": self.dns.to_json(),
             "hosts": [host.to_json() for host in self.hosts],
+            "unreachable": list(self.unreachable),
         }

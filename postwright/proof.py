@@ -10,8 +10,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from email import message_from_string
 
-import dkim
-
 from postwright.errors import DeployError
 from postwright.hosts import runner
 from postwright.inventory import Project
@@ -121,6 +119,8 @@ def _problem(text: str, position: int, key_text: KeyText) -> str:
 
     def answer(name: bytes, timeout: int = 5) -> bytes | None:  # noqa: ARG001 - dkimpy's interface
         return key_text(name.decode().rstrip("."))
+
+    import dkim  # noqa: PLC0415 - loads more than all else, and most runs have nothing to prove
 
     try:
         valid = dkim.DKIM(text.replace("\n", "\r\n").encode()).verify(idx=position, dnsfunc=answer)

@@ -6,9 +6,28 @@ Promise: plain data that JSON can carry, and a fleet's data once, however many h
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from postwright.inventory import OURS, HostData
+# Field of ``model.Ssh`` → what pyinfra calls it.
+SSH_KEYS = {
+    "hostname": "ssh_hostname",
+    "user": "ssh_user",
+    "port": "ssh_port",
+    "key": "ssh_key",
+    "known_hosts": "ssh_known_hosts_file",
+    "config": "ssh_config_file",
+    "sudo": "_sudo",
+}
+OURS = {"mail_host", "mail_fleet", *SSH_KEYS.values()}  # what is looked at; all else is nobody's business here
+
+
+@dataclass(frozen=True)
+class HostData:
+    """One host as pyinfra sees it: its inventory name and its merged data."""
+
+    name: str
+    data: Mapping[str, Any]
 
 
 def packed(hosts: Iterable[HostData], clashes: Iterable[str] = ()) -> dict[str, Any]:

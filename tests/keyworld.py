@@ -7,6 +7,7 @@ called, and before each write of the keyring, the operator's process pauses: oth
 
 from collections import defaultdict
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import greenlet
@@ -198,7 +199,8 @@ class World(Dns, Hosts):
             (outlook, "queued", self._queued),
             (living, "ledger", SimpleNamespace(read=lambda _folder, zone: self.ledger[zone])),
             (applying, "time", SimpleNamespace(sleep=self._sleep)),
-            (applying, "runner", SimpleNamespace(plan=self._plan_hosts, apply=self._apply_hosts)),
+            (applying, "planning", SimpleNamespace(begun=lambda *asked: partial(self._plan_hosts, *asked))),
+            (applying, "runner", SimpleNamespace(apply=self._apply_hosts)),
             (proving, "runner", SimpleNamespace(apply=self._apply_hosts)),
             (proving, "prove_signing", self._prove),
             (applying, "await_caches", self._await_caches(applying.await_caches)),

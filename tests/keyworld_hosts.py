@@ -4,6 +4,7 @@ from keyworld_parts import Signed, lying, names_of, public_of, signing
 
 from postwright.errors import DeployError, UsageError
 from postwright.hosts.plan import HostPlan
+from postwright.hosts.planning import Planned
 from postwright.keys import private
 from postwright.proof import ProofFailed, Signature
 from postwright.rotation import living
@@ -30,10 +31,14 @@ class Hosts:
         found = {(it.domain, it.selector, message.host) for message in self.queue for it in message.signatures}
         return tuple(Queued(host, domain, name, 1, 0, 0, ()) for domain, name, host in found if (domain, name) in keys)
 
-    def _plan_hosts(self, made, hosts, _terms=None):
-        self._reach(made.fleet.hosts)
-        differs = {host: self._differs(host, held) for host, held in hosts.items()}
-        return [HostPlan(host, (), (), (), reloads=("opendkim",) * differs[host]) for host in hosts]
+    def _plan_hosts(self, _made, hosts, _terms=None):
+        self.pause()
+        there = {host: self._differs(host, held) for host, held in hosts.items() if host not in self.down}
+        plans = tuple(
+            HostPlan(host, (), (), (), reloads=("opendkim",) * differs, holds=tuple(hosts[host]))
+            for host, differs in there.items()
+        )
+        return Planned(plans, {host: f"cannot reach {host}" for host in hosts if host in self.down})
 
     def _differs(self, host, held):
         return (names_of(self.tables[host]), names_of(self.lying[host])) != (signing(held), lying(held))

@@ -28,7 +28,7 @@ from threading import Lock
 
 HERE = pathlib.Path(__file__).parent
 THROUGH = ("pathlib", "shutil", "os")  # modules that stand between postwright and the system call
-READING = ("inventory", "plan")  # requests that change nothing
+READING = ("inventory", "look")  # requests that change nothing
 
 
 class Crossings:
@@ -115,9 +115,9 @@ def watch_dns(crossings):
 
 
 def watch_hosts(crossings):
-    from postwright.hosts import runner  # noqa: PLC0415 - as above
+    from postwright.hosts import process  # noqa: PLC0415 - as above
 
-    ask = runner._ask
+    ask = process.ask
 
     def told(request, report):
         def tell(line):
@@ -130,7 +130,7 @@ def watch_hosts(crossings):
         action = request["action"]
         return None if action in READING else " ".join(["hosts:", action, request.get("script", "")]).strip()
 
-    runner._ask = crossings.around(told, requested)
+    process.ask = crossings.around(told, requested)
 
 
 def one_thread_each():

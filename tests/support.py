@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from postwright.errors import InventoryError
-from postwright.inventory import HostData, project_of
+from postwright.inventory import project_of
 from postwright.keys.key import Key
 from postwright.services.parts import Context, HostSecrets, SigningKey
+from postwright.wire import HostData
 
 GOLDEN = Path(__file__).parent / "golden"
 PASSPHRASE = "a passphrase of good length"  # noqa: S105 - of tests

@@ -58,22 +58,14 @@ def look(table: dict, request: dict, reached: list) -> dict:
         found |= {"packages": table["packages"], "guarded": False}
     if "files" in request:
         found |= {"managed": table["managed"], "files": files(table, request["files"])}
-    if "texts" in request:
-        found["texts"] = {path: table["files"][path].get("text", "") for path in request["texts"]}
     wanted = table["activations"]
     found["services"] = {it["name"]: dict.fromkeys(RIGHT, it["name"] in wanted) for it in request.get("services", ())}
     return found | table["rest"]
 
 
-def files(table: dict, asked: dict | list) -> dict:
-    """Path → state; with its text if it is to be shown. ``asked``: paths, or whether each is to be shown."""
-    shown = {**dict.fromkeys(table["managed"], False), **(asked if isinstance(asked, dict) else {})}
-    return {path: state(table["files"].get(path), shown.get(path, False)) for path in (*shown, *asked)}
-
-
-def state(file: dict | None, show: bool) -> dict | None:
-    """Of a file; its text only if it is to be shown."""
-    return file if file is None or show else {key: value for key, value in file.items() if key != "text"}
+def files(table: dict, asked: list) -> dict:
+    """Path → state."""
+    return {path: table["files"].get(path) for path in dict.fromkeys((*table["managed"], *asked))}
 
 
 if __name__ == "__main__":

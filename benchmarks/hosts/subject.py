@@ -8,15 +8,14 @@ from pathlib import Path
 from operators import Operator, lab_operator, leave, project
 
 from postwright import material
-from postwright.hosts import preflight
 from postwright.hosts.bundles import HostState, ready_bundle
+from postwright.hosts.fit import fit_request
 from postwright.hosts.plan import look_request
 from postwright.hosts.remote import package
 from postwright.hosts.runner import read_project
 from postwright.lab import state
 from postwright.lab.layout import Layout
 from postwright.services.bundle import Bundle
-from postwright.services.tls import CERTIFICATE
 
 LAB = "lab7"
 NOTHING = "changed: 0 steps on hosts, 0 zones in DNS"
@@ -84,14 +83,9 @@ def bundle(inventory: Path, host: str) -> Bundle:
 
 def look_script(inventory: Path, host: str) -> str:
     """For ``python3 -``: the product's own script, asked at once for everything that an apply asks about the host."""
-    fleet = read_project(inventory).fleet
-    rest = {
-        "system": True,
-        "ports": True,
-        "foreign": preflight.watched(fleet, fleet.host(host)),
-        "certificate": CERTIFICATE,
-    }
-    return package("look", look_request(bundle(inventory, host), show=False) | rest)
+    project = read_project(inventory)
+    request = fit_request(project, project.fleet.host(host)) | look_request(bundle(inventory, host))
+    return package("look", request)
 
 
 def looked(output: str) -> str:

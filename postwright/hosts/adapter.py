@@ -1,104 +1,122 @@
-"""pyinfra's state, inventory and connections: what is ours to know of its inside stands here and in ``operations``."""
+"""pyinfra's state and connections: what is ours to know of its inside stands here and in ``operations``."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import gevent
 import pyinfra
-import pyinfra_cli.inventory
+from paramiko import SSHException
 from pyinfra.api import BaseStateCallback, Config, State
-from pyinfra.api.connect import connect_all, disconnect_all
 from pyinfra.api.exceptions import PyinfraError
-from pyinfra.api.operations import run_ops
+from pyinfra.api.operations import run_host_op
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_config, ctx_host, ctx_state
-from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
 
-from postwright import groups
-from postwright.errors import DeployError, InventoryError, PostwrightError, UsageError
-from postwright.hosts.operations import complaints
-from postwright.inventory import HostData
+from postwright.errors import DeployError
+from postwright.hosts.reaching import unreachable
 
 CONNECT_TIMEOUT = 10  # seconds
+UNANSWERED = 60  # seconds after which a network is taken to be gone
+# So many connections stay open for what a command does next; each takes a file descriptor, and a process on its host.
+KEPT = 64
+# What is raised where a host gives no answer: paramiko knows more ways than pyinfra expects.
+LOST = (PyinfraError, SSHException, EOFError, ConnectionError, TimeoutError)
 Report = Callable[[dict[str, Any]], None]
 
+# Host → why a step of ours failed there, where no program's output says it.
+complaints: dict[str, str] = {}
 
-def load_inventory(path: Path) -> tuple[Any, list[str]]:
-    """pyinfra's inventory of a file, and what it merged there without a word (see ``groups``).
 
-    InventoryError if the file cannot be executed, or makes no inventory at all.
+class Hosts:
+    """The hosts of an inventory of pyinfra's, its state over them, and the connections that are open.
+
+    One for the life of the process, for pyinfra keeps its state where all its functions find it.
     """
-    if not path.is_file():
-        msg = f"no inventory {path}; name one with -i, or make a first project with `postwright init`"
-        raise UsageError(msg)
-    names: dict[str, Any] = {}
-    try:
-        with ctx_state.use(State()), _noting(names):  # pyinfra notes in its state which file it executes
-            loaded = pyinfra_cli.inventory.make_inventory_from_files(str(path))
-            host_data(loaded)  # where data is no mapping pyinfra fails only here
-            return loaded, groups.problems(names)
-    except UnexpectedExternalError as error:
-        cause = error.exception
-        if isinstance(cause, PostwrightError):
-            raise cause from None
-        line = _line_in(path, cause)
-        raise InventoryError(f"{path}{line}", [f"{type(cause).__name__}: {cause}"]) from None
-    except SystemExit:
-        raise InventoryError(str(path), ["it ends the process (SystemExit); an inventory only defines names"]) from None
-    except (CliError, PyinfraError, SyntaxError) as error:
-        raise InventoryError(str(path), [str(error)]) from None
-    except Exception as error:
-        # pyinfra takes groups to be well formed; if they are, the bug is not the operator's.
-        if problems := groups.problems(names):
-            raise InventoryError(str(path), problems) from error
-        raise
+
+    def __init__(self, inventory: Any) -> None:
+        self.inventory = inventory
+        self.events = _Events()
+        self.links: dict[str, gevent.Greenlet] = {}
+
+    @cached_property
+    def state(self) -> State:
+        """Made when it is needed: pyinfra has none over an inventory without hosts."""
+        state = State(
+            self.inventory, Config(CONNECT_TIMEOUT=CONNECT_TIMEOUT, FAIL_PERCENT=None), check_for_changes=False
+        )
+        state.add_callback_handler(self.events)
+        # Without it, operations are told apart by their number alone, and hosts of unlike roles get each other's.
+        pyinfra.is_cli = True
+        ctx_state.set(state)
+        return state
+
+    def named(self, names: Collection[str]) -> list[Any]:
+        """These hosts, in the inventory's order."""
+        return [host for host in self.inventory if host.name in names]
+
+    def link(self, host: Any) -> Any:
+        """The greenlet that connects to a host, or has; its value is why there is no way, or empty."""
+        _ = self.state  # gives each host its connector
+        link = self.links.get(host.name)
+        if link is None or (link.ready() and (link.value or not _alive(host))):
+            link = self.links[host.name] = gevent.spawn(self._connect, host)
+        return link
+
+    def _connect(self, host: Any) -> str:
+        hang_up(host.connector)
+        host.connected = False
+        self.events.failures.pop(host.name, None)
+        try:
+            host.connect()
+        except LOST as error:
+            return f"host {host.name}: {error or type(error).__name__}"
+        if host.connected:
+            self.state.activate_host(host)
+        return self.events.failures.get(host.name, "")
+
+    def unlink(self, host: Any) -> None:
+        """End the connection to a host."""
+        if self.links.pop(host.name, None) and host.connected:
+            host.disconnect()
+            hang_up(host.connector)
+
+    def close(self) -> None:
+        """End all connections."""
+        gevent.killall(list(self.links.values()))
+        for host in self.named(self.links.keys()):
+            self.unlink(host)
+        ctx_state.reset()
 
 
-@contextmanager
-def _noting(names: dict[str, Any]) -> Iterator[None]:
-    """Notes what the inventory file, the first that pyinfra executes, defines; it is executed once only."""
-    execute = pyinfra_cli.inventory.exec_file
-
-    def noting(filename: str, *arguments: Any, **options: Any) -> dict[str, Any]:
-        found: dict[str, Any] = execute(filename, *arguments, **options)
-        names.update({} if names else found)
-        return found
-
-    pyinfra_cli.inventory.exec_file = noting
-    try:
-        yield
-    finally:
-        pyinfra_cli.inventory.exec_file = execute
+def hang_up(connector: Any) -> None:
+    """End a connection, which pyinfra leaves to the end of the process."""
+    if client := getattr(connector, "client", None):
+        client.close()
 
 
-def _line_in(path: Path, error: BaseException) -> str:
-    trace, line = error.__traceback__, ""
-    while trace:
-        if Path(trace.tb_frame.f_code.co_filename) == path:
-            line = f":{trace.tb_lineno}"
-        trace = trace.tb_next
-    return line
+@dataclass(frozen=True)
+class Session:
+    """Hosts that are connected, to be worked on together."""
 
-
-def host_data(inventory: Any) -> list[HostData]:
-    """Every host with its merged data, in inventory order."""
-    return [HostData(host.name, host.data.dict()) for host in inventory]
+    hosts: list[Any]
+    state: State
 
 
 class _Events(BaseStateCallback):
-    """Turns pyinfra's callbacks into reports; one per run."""
+    """Turns pyinfra's callbacks into reports, and keeps why hosts could not be reached."""
 
-    def __init__(self, report: Report) -> None:
-        self.report = report
+    def __init__(self) -> None:
+        self.report: Report = _quiet
         self.failures: dict[str, str] = {}
 
     def host_connect(self, _state: State, host: Any) -> None:  # type: ignore[override]
-        _without_nagle(host)
+        _tuned(host)
 
     def host_connect_error(self, _state: State, host: Any, error: Exception) -> None:  # type: ignore[override]
         self.failures[host.name] = _unreachable(host, error)
@@ -106,19 +124,19 @@ class _Events(BaseStateCallback):
     def operation_host_start(self, state: State, host: Any, op_hash: str) -> None:  # type: ignore[override]
         self.report({"event": "step", "host": host.name, "step": _title(state, op_hash)})
 
-    def operation_end(self, state: State, op_hash: str) -> None:  # type: ignore[override]
-        for host in (*state.active_hosts, *state.failed_hosts):
-            data = state.ops[host].get(op_hash)
-            if data and data.operation_meta.is_complete() and _did_change(data.operation_meta):
-                self.report({"event": "changed", "host": host.name, "step": _title(state, op_hash)})
 
+def _tuned(host: Any) -> None:
+    """paramiko leaves Nagle's algorithm on, 40 ms for each of many small commands, and waits for ever for a network that is gone.
 
-def _without_nagle(host: Any) -> None:
-    """paramiko leaves Nagle's algorithm on: 40 ms for each of many small commands."""
+    A connection is kept while nothing is asked, so it says something now and then; what is not acknowledged ends it.
+    """
     client = getattr(host.connector, "client", None)
     transport = client.get_transport() if client else None
     if transport and isinstance(transport.sock, socket.socket):
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; RFC 5482
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED * 1000)
+        transport.set_keepalive(UNANSWERED // 3)
 
 
 def login_method(host: Any) -> str | None:
@@ -131,97 +149,146 @@ def login_method(host: Any) -> str | None:
 
 
 def _unreachable(host: Any, error: Exception) -> str:
+    return unreachable(host.name, target(host), str(error))
+
+
+def target(host: Any) -> str:
+    """Where we look for a host: ``USER@HOST:PORT``."""
     data = host.data
-    target = f"{data.get('ssh_user') or 'root'}@{data.get('ssh_hostname') or host.name}:{data.get('ssh_port') or 22}"
-    text = str(error)
-    hint = "check address, port and firewall"
-    if "uthentication" in text:
-        hint = "the host refused the key; check ssh_key and the user's authorized_keys"
-    elif "host key" in text.lower():
-        hint = "its host key is not the known one; if the host was rebuilt, remove the old key from known_hosts"
-    return f"host {host.name}: cannot connect to {target}: {text}; {hint}"
+    return f"{data.get('ssh_user') or 'root'}@{data.get('ssh_hostname') or host.name}:{data.get('ssh_port') or 22}"
 
 
 def _title(state: State, op_hash: str) -> str:
     return ", ".join(sorted(state.get_op_meta(op_hash).names))
 
 
+def _alive(host: Any) -> bool:
+    client = getattr(host.connector, "client", None)
+    transport = client.get_transport() if client else None
+    return transport is None or transport.is_active()
+
+
+def connect_ahead(hosts: Hosts, names: Collection[str]) -> None:
+    """Begin to connect to hosts that will soon be asked for; who cannot be reached is told of when they are."""
+    for host in hosts.named(names)[:KEPT]:
+        hosts.link(host)
+
+
+def each(
+    hosts: Hosts, names: Collection[str], function: Callable[[Any], Any], then: Callable[[str, Any], None]
+) -> dict[str, str]:
+    """Connect to each named host and call a function for it; no host waits for another. ``then`` is given each result.
+
+    Host → why it could not be reached, or not be asked, for those that could not.
+    """
+
+    def call(host: Any) -> str:
+        if failure := hosts.link(host).get():
+            return str(failure)
+        try:
+            then(host.name, _within(hosts.state, function, host))
+        except DeployError as error:
+            return str(error)
+        finally:
+            if len(hosts.links) > KEPT:
+                hosts.unlink(host)
+        return ""
+
+    named = hosts.named(names)
+    failures = zip(named, _all(hosts.state, call, named), strict=True)
+    return {host.name: failure for host, failure in failures if failure}
+
+
 @contextmanager
-def session(inventory: Any, names: set[str], report: Report) -> Iterator[State]:
-    """A connected pyinfra state over the named hosts; DeployError lists every host that cannot be reached."""
-    state = State(inventory, Config(CONNECT_TIMEOUT=CONNECT_TIMEOUT, FAIL_PERCENT=None), check_for_changes=False)
-    events = _Events(report)
-    state.add_callback_handler(events)
-    # Without it, operations are told apart by their number alone, and hosts of unlike roles get each other's.
-    pyinfra.is_cli = True
-    ctx_state.set(state)
-    state.limit_hosts = [host for host in inventory if host.name in names]
+def session(hosts: Hosts, names: Collection[str], report: Report) -> Iterator[Session]:
+    """The named hosts, connected and with no operations yet; DeployError lists every host that cannot be reached."""
+    state, named = hosts.state, hosts.named(names)
+    _require_none(_all(state, lambda host: hosts.link(host).get(), named))
+    state.op_meta, state.failed_hosts, state.current_stage = {}, set(), StateStage.Setup
+    for host in hosts.inventory:  # pyinfra puts the operations of all in order, be they in this session or not
+        state.ops[host] = {}
+        host.op_hash_order.clear()
+    for host in named:
+        state.activate_host(host)
+    hosts.events.report = report
     try:
-        state.set_stage(StateStage.Connect)
-        _connect(state, events)
-        yield state
+        yield Session(named, state)
     finally:
-        disconnect_all(state)
-        ctx_state.reset()
+        hosts.events.report = _quiet
 
 
-def _connect(state: State, events: _Events) -> None:
+def _quiet(_line: dict[str, Any]) -> None:
+    """A report that goes nowhere."""
+
+
+def _within(state: State, function: Callable[[Any], Any], host: Any) -> Any:
+    """DeployError, with the host's name, if it gave no answer."""
     try:
-        connect_all(state)
-    except PyinfraError:
-        if not events.failures:
-            raise
-    if events.failures:
-        raise DeployError("\n".join(events.failures.values()) + "\nno host was changed")
-
-
-def on_each(state: State, function: Callable[[Any], Any]) -> dict[str, Any]:
-    """Call a function for all hosts at once, each in its context; host name → result, in the inventory's order."""
-
-    def call(host: Any) -> Any:
         with ctx_config.use(state.config.copy()), ctx_host.use(host):
             return function(host)
-
-    hosts = [host for host in state.inventory if host in state.active_hosts]  # pyinfra keeps these in a set
-    state.set_stage(StateStage.Prepare)
-    jobs = [state.pool.spawn(call, host) for host in hosts]
-    gevent.joinall(jobs, raise_error=True)
-    return {host.name: job.value for host, job in zip(hosts, jobs, strict=True)}
+    except LOST as error:
+        raise DeployError(f"host {host.name}: {str(error) or type(error).__name__}") from None
 
 
-def execute(state: State) -> dict[str, list[str]]:
-    """Run the prepared operations; host name → the steps that changed something.
+def _all(state: State, function: Callable[[Any], Any], hosts: Collection[Any]) -> list[Any]:
+    """Call a function for all hosts at once; the results in their order. Raises the first error when all have ended."""
+    jobs = [state.pool.spawn(function, host) for host in hosts]
+    gevent.joinall(jobs)
+    return [job.get() for job in jobs]
 
-    DeployError names every host and step that failed, with the last words of the program.
+
+def _require_none(failures: Collection[str]) -> None:
+    if found := list(filter(None, failures)):
+        raise DeployError("\n".join(found) + "\nno host was changed")
+
+
+def on_each(session: Session, function: Callable[[Any], Any]) -> dict[str, Any]:
+    """Call a function for all hosts at once, each in its context; host name → result, in the inventory's order."""
+    session.state.set_stage(StateStage.Prepare)
+    found = _all(session.state, lambda host: _within(session.state, function, host), session.hosts)
+    return {host.name: result for host, result in zip(session.hosts, found, strict=True)}
+
+
+def execute(session: Session, report: Report) -> dict[str, list[str]]:
+    """Run the prepared operations, on each host as fast as it is; host name → the steps that changed something.
+
+    DeployError, when all hosts have ended, names every host and step that failed, with the last words of the program.
     """
+    state = session.state
     state.set_stage(StateStage.Execute)
+    order = state.get_op_order()
+    changed: dict[str, list[str]] = {host.name: [] for host in session.hosts}
+
+    def run(host: Any) -> str:
+        for op_hash in (it for it in order if it in state.ops[host]):
+            if failure := _failure(state, host, op_hash):
+                return failure
+            if state.ops[host][op_hash].operation_meta.did_change():
+                changed[host.name].append(_title(state, op_hash))
+                report({"event": "changed", "host": host.name, "step": _title(state, op_hash)})
+        return ""
+
+    state.is_executing = True
     try:
-        run_ops(state)
-    except PyinfraError as error:
-        if "No hosts remaining" not in str(error):
-            raise
-    if state.failed_hosts:
-        raise DeployError("\n".join(_failure(state, host) for host in state.failed_hosts))
-    return {host.name: _changed(state, host) for host in state.active_hosts}
+        failures = list(filter(None, _all(state, run, session.hosts)))
+    finally:
+        state.is_executing = False
+    if failures:
+        raise DeployError("\n".join(failures))
+    return changed
 
 
-def _completed(state: State, host: Any) -> Iterator[tuple[str, Any]]:
-    for op_hash in state.get_op_order():
-        data = state.ops[host].get(op_hash)
-        if data is not None and data.operation_meta.is_complete():
-            yield _title(state, op_hash), data.operation_meta
-
-
-def _changed(state: State, host: Any) -> list[str]:
-    return [title for title, meta in _completed(state, host) if _did_change(meta)]
-
-
-def _did_change(meta: Any) -> bool:
-    return bool(meta.did_succeed() and meta.did_change())
-
-
-def _failure(state: State, host: Any) -> str:
-    failed = [(title, meta) for title, meta in _completed(state, host) if meta.did_error()]
-    title, words = (failed[-1][0], failed[-1][1].stderr) if failed else ("prepare", "see the log with -vv")
-    text = complaints.pop(host.name, None) or words or "it ended without a word"
-    return f"host {host.name}: {title.removeprefix('mail host | ')}: {text}\n  mend the cause and run again, the rest follows"
+def _failure(state: State, host: Any, op_hash: str) -> str:
+    """Run one operation on a host; why it failed, or nothing."""
+    words = ""
+    try:
+        with ctx_host.use(host):
+            done = run_host_op(state, host, op_hash)
+    except LOST as error:
+        done, words = False, str(error) or type(error).__name__
+    if done:
+        return ""
+    meta, title = state.ops[host][op_hash].operation_meta, _title(state, op_hash).removeprefix("mail host | ")
+    said = words or (meta.stderr if meta.is_complete() else "")
+    text = complaints.pop(host.name, None) or said or "it ended without a word"
+    return f"host {host.name}: {title}: {text}\n  mend the cause and run again, the rest follows"

@@ -14,15 +14,15 @@ from pyinfra.api import StringCommand
 from pyinfra.connectors.util import make_unix_command_for_host
 
 from postwright.errors import LockedError
-from postwright.hosts.adapter import on_each
+from postwright.hosts.adapter import Session, on_each
 from postwright.hosts.remote import command
 from postwright.locks import describe, owner
 
 
 @contextmanager
-def host_locks(state: Any) -> Iterator[None]:
+def host_locks(session: Session) -> Iterator[None]:
     """Hold the lock of every host for the block; LockedError names who has it."""
-    channels = on_each(state, lambda host: _acquire(state, host))
+    channels = on_each(session, lambda host: _acquire(session.state, host))
     held_by = {name: answer for name, (_, answer) in channels.items() if answer != "held"}
     try:
         if held_by:

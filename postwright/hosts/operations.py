@@ -1,4 +1,4 @@
-"""pyinfra operations and the fact they decide by. Each looks at the host first and yields nothing if all is well.
+"""pyinfra operations. Each decides by what is seen of the host, and yields nothing if all is well.
 
 Scripts and their payload, which holds keys, travel on standard input: never in arguments, never through a file.
 """
@@ -6,17 +6,18 @@ Scripts and their payload, which holds keys, travel on standard input: never in 
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
-from pyinfra.api import FactBase, FunctionCommand, StringCommand, operation
-from pyinfra.api.exceptions import ConnectError, FactProcessError
+from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api.exceptions import ConnectError
 from pyinfra.context import host
 
 from postwright.hosts import generations, plan
-from postwright.hosts.remote import command, package
+from postwright.hosts.adapter import complaints, hang_up
+from postwright.hosts.looking import forget, seen
+from postwright.hosts.remote import package
 from postwright.services.bundle import Activation, Bundle, manifest
 from postwright.services.parts import HostFile
 
@@ -26,48 +27,20 @@ Commands = Generator[StringCommand | FunctionCommand, None, None]
 
 _NEW = {"firewall": "the new firewall rules let", "ssh": "the new settings of sshd let"}
 
-# Why a step of ours failed on a host, where no program's output says it.
-complaints: dict[str, str] = {}
-
-
-class Look(FactBase[dict[str, Any]]):
-    """What remote/look.py answers to a request (JSON text, so that equal questions are equal)."""
-
-    def command(self, request: str) -> str:
-        return command("look", json.loads(request))
-
-    def process(self, output: list[str]) -> dict[str, Any]:
-        try:
-            return dict(json.loads(output[-1]))
-        except (IndexError, ValueError):
-            msg = "no answer from python3 on the host; is it installed there, version 3.11 or newer?"
-            raise FactProcessError(msg) from None
-
-
-def look(request: dict[str, Any]) -> dict[str, Any]:
-    """Ask the current host."""
-    answer = host.get_fact(Look, request=json.dumps(request, sort_keys=True))
-    if answer is None:
-        msg = "python3 did not run on the host; install it (3.11 or newer) and check sudo"
-        raise FactProcessError(msg)
-    if "error" in answer:
-        msg = f"looking at the host failed: {answer['error']}"
-        raise FactProcessError(msg)
-    return dict(answer)
-
 
 def script(name: str, request: dict[str, Any]) -> StringCommand:
-    """A script of remote/ as a command, all of it on standard input."""
+    """A script of remote/ that changes something, as a command, all of it on standard input."""
+    forget()
     return StringCommand("python3", "-", _stdin=package(name, request))
 
 
 @operation()
 def packages(names: tuple[str, ...]) -> Commands:
     """Install what is missing; services stay down until they are configured."""
-    seen = look({"packages": names})
-    missing = [name for name in names if name not in seen["packages"]]
+    found = seen({"packages": names})
+    missing = [name for name in names if name not in found["packages"]]
     # A run that was cut off may have left its guard, which would keep services down for good.
-    if missing or seen["guarded"]:
+    if missing or found["guarded"]:
         yield script("install", {"packages": missing})
     else:
         host.noop("all packages are installed")
@@ -79,12 +52,12 @@ def files(bundle: Bundle) -> Commands:
 
     What must last until services have let go of it stays, and stays listed as ours, for ``unwanted`` to remove.
     """
-    seen = look(plan.look_request(bundle, show=False))
-    lasting = plan.lasting_files(bundle, seen)
+    found = seen(plan.look_request(bundle))
+    lasting = plan.lasting_files(bundle, found)
     kept = replace(bundle, files=(*bundle.files[:-1], manifest([*(file.path for file in bundle.files), *lasting])))
-    differing = plan.differing_files(kept, seen)
-    obsolete = [path for path in plan.obsolete_files(bundle, seen) if path not in lasting]
-    if differing or obsolete or plan.wrong_directories(bundle, seen):
+    differing = plan.differing_files(kept, found)
+    obsolete = [path for path in plan.obsolete_files(bundle, found) if path not in lasting]
+    if differing or obsolete or plan.wrong_directories(bundle, found):
         yield script("converge", _converge_request(bundle, differing, obsolete))
     else:
         host.noop("all files are as described")
@@ -93,13 +66,14 @@ def files(bundle: Bundle) -> Commands:
 @operation()
 def unwanted(bundle: Bundle) -> Commands:
     """Stop services we set up once, and remove the files that had to last until now; nobody asks for either any more."""
-    seen = look(plan.look_request(bundle, show=False))
-    units = [activation.unit for activation in plan.still_running(bundle, seen)]
-    obsolete = plan.obsolete_files(bundle, seen)
+    found = seen(plan.look_request(bundle))
+    units = [activation.unit for activation in plan.still_running(bundle, found)]
+    obsolete = plan.obsolete_files(bundle, found)
+    forget()
     if units:
         yield StringCommand("systemctl", "disable", "--quiet", "--now", *units)
     if obsolete:
-        yield script("converge", _converge_request(bundle, plan.differing_files(bundle, seen), obsolete, last=True))
+        yield script("converge", _converge_request(bundle, plan.differing_files(bundle, found), obsolete, last=True))
     if any(path.startswith(generations.UNITS) for path in obsolete):
         yield StringCommand("systemctl", "daemon-reload")
     if not (units or obsolete):
@@ -179,6 +153,8 @@ def _confirm_over_a_new_connection(state: Any, host: Any, activation: Activation
             f"{_NEW[activation.name]} no new SSH connection in ({error}); they were taken back. {hint}"
         )
         return False
+    finally:
+        hang_up(connector)
     if not done:
         complaints[host.name] = output
     return done
@@ -196,7 +172,7 @@ def _run(connector: Any, what: str, step: str) -> tuple[bool, str]:
 @operation()
 def certificate(path: str) -> Commands:
     """Stop if the certificate on disk is no longer valid: Postfix would serve it to everybody."""
-    if look({"certificate": path})["certificate"]:
+    if seen({"certificate": path})["certificate"]:
         host.noop("the certificate on disk is valid")
     else:
         yield StringCommand("openssl", "x509", "-noout", "-enddate", "-checkend", "0", "-in", path)
@@ -212,4 +188,4 @@ def certified(activation: Activation) -> Commands:
 
 
 def _service_state(activation: Activation) -> dict[str, bool]:
-    return dict(look({"services": [plan.service_request(activation)]})["services"][activation.name])
+    return dict(seen({"services": [plan.service_request(activation)]})["services"][activation.name])

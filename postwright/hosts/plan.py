@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from postwright.keys.signing import Held
 from postwright.mailboxes import ROOT
 from postwright.services.bundle import Activation, Bundle, drop_in, reload_stamp, unit_file
 from postwright.services.parts import HostFile
 from postwright.services.postfix import DRAINED
+from postwright.services.tls import CERTIFICATE
 
 Seen = Mapping[str, Any]  # one answer of remote/look.py
 
@@ -28,8 +30,9 @@ class FileChange:
 class HostPlan:
     """Everything an apply would do to one host; empty means that host is as described.
 
-    ``notes`` are no changes. ``adopts``: files somebody else has configured the host with, which are saved there before
-    they are replaced. ``drained``: it takes no mail in, or will not then.
+    ``repairs``: what is wrong with the host itself, in words. ``notes`` are no changes. ``adopts``: files somebody else has
+    configured the host with, which are saved there before they are replaced. ``drained``: it takes no mail in, or will not
+    then. ``holds``: the keys this is a plan for; what a host is to hold changes with time.
     """
 
     host: str
@@ -38,21 +41,23 @@ class HostPlan:
     restarts: tuple[str, ...]
     stops: tuple[str, ...] = ()
     reloads: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     adopts: tuple[str, ...] = ()
     drained: bool = False
+    holds: tuple[Held, ...] = ()
 
     @property
     def changes(self) -> int:
         """How many single things would change."""
-        return sum(map(len, (self.packages, self.files, self.restarts, self.stops, self.reloads)))
+        return sum(map(len, (self.packages, self.files, self.restarts, self.stops, self.reloads, self.repairs)))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def host_plan(bundle: Bundle, seen: Seen) -> HostPlan:
-    """Compare; a service restarts, or reloads if that is enough, when it does not run what will be on disk."""
+    """Compare with the answers to ``look_request`` and ``text_request``. A service restarts, or reloads if that is enough, when it does not run what will be on disk."""
     files = tuple(file_changes(bundle, seen))
     void = void_stamps(bundle, (change.path for change in files))
     states = [(activation, seen["services"][activation.name]) for activation in bundle.activations]
@@ -68,10 +73,19 @@ def host_plan(bundle: Bundle, seen: Seen) -> HostPlan:
         _titles(restarts),
         _titles(stops),
         _titles(reloads),
+        repairs=tuple(repairs(seen, files)),
         notes=tuple(left_behind(bundle, seen)),
         adopts=tuple(path for _, paths in bundle.adopts for path in paths),
         drained=any(file.path == DRAINED for file in bundle.files),
     )
+
+
+def repairs(seen: Seen, changes: Iterable[FileChange]) -> Iterator[str]:
+    """What no file and no service says: a guard that would keep services down, a certificate nobody should be served."""
+    if seen["guarded"]:
+        yield "remove the guard of an installation that was cut off"
+    if not seen.get("certificate", True) and CERTIFICATE not in {change.path for change in changes}:
+        yield f"stop at {CERTIFICATE}, which is not valid today"
 
 
 def left_behind(bundle: Bundle, seen: Seen) -> Iterator[str]:
@@ -152,11 +166,12 @@ def wrong_directories(bundle: Bundle, seen: Seen) -> list[str]:
 
 def file_changes(bundle: Bundle, seen: Seen) -> Iterator[FileChange]:
     """The same as the operator reads it."""
+    texts = seen.get("texts", {})
     for path in wrong_directories(bundle, seen):
         yield FileChange(path, "directory")
     for file in differing_files(bundle, seen):
         state = seen["files"].get(file.path)
-        yield FileChange(file.path, _difference(file, state), _diff(file, state))
+        yield FileChange(file.path, _difference(file, state), _diff(file, texts.get(file.path, "")))
     for path in obsolete_files(bundle, seen):
         yield FileChange(path, "removed")
 
@@ -176,25 +191,32 @@ def _difference(file: HostFile, state: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def _diff(file: HostFile, state: Mapping[str, Any] | None) -> tuple[str, ...]:
+def _diff(file: HostFile, before: str) -> tuple[str, ...]:
     if file.secret:
         return ("(secret: not shown)",)
-    before = (state or {}).get("text", "")
     after = file.content.decode("utf-8", "replace")
     name = file.path.removeprefix("/")
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{name}", f"b/{name}", lineterm="", n=2)
     return tuple(lines)
 
 
-def look_request(bundle: Bundle, *, show: bool) -> dict[str, Any]:
-    """The question whose answer ``host_plan`` needs; ``show`` asks for the text of what is not secret."""
-    files = {file.path: show and not file.secret for file in bundle.files}
+def look_request(bundle: Bundle) -> dict[str, Any]:
+    """The question whose answer tells all that an apply decides by."""
+    paths = [file.path for file in bundle.files]
     return {
         "packages": bundle.packages,
-        "files": {**files, **{directory.path: False for directory in bundle.directories}},
+        "files": [*paths, *(directory.path for directory in bundle.directories)],
         "services": [service_request(activation) for activation in (*bundle.activations, *bundle.retired)],
-        "mailboxes": "" if bundle.mailboxes is None else f"{ROOT}/*/*",
+        **({} if bundle.mailboxes is None else {"mailboxes": f"{ROOT}/*/*"}),
+        **({"certificate": CERTIFICATE} if CERTIFICATE in paths else {}),
     }
+
+
+def text_request(bundle: Bundle, seen: Seen) -> dict[str, Any]:
+    """The question for the text of files that would change, as far as they are no secrets; empty if there are none."""
+    differing = [file.path for file in differing_files(bundle, seen) if not file.secret and file.path in seen["files"]]
+    there = [path for path in differing if seen["files"][path]]
+    return {"texts": there} if there else {}
 
 
 def service_request(activation: Activation) -> dict[str, Any]:

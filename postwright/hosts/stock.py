@@ -10,9 +10,9 @@ from pyinfra.context import host, inventory
 
 from postwright import material
 from postwright.errors import DeployError, PostwrightError
-from postwright.hosts.adapter import host_data
 from postwright.hosts.bundles import HostState, ready_bundle, tunnel_key
-from postwright.hosts.operations import look
+from postwright.hosts.inventory_file import host_data
+from postwright.hosts.looking import look
 from postwright.hosts.way_in import cut_by_apply
 from postwright.inventory import project_of
 from postwright.services.bundle import Bundle

@@ -23,7 +23,7 @@ def ring(project, tmp_path, monkeypatch, read_once):
     copy = tmp_path / "project"
     shutil.copytree(project, copy)
     there = Project(read_once(project / "inventories/production.py").fleet, copy / "inventories/production.py")
-    monkeypatch.setattr(runner, "read_project", lambda _path: there)
+    monkeypatch.setattr(runner, "read_project", lambda _path, **_: there)
     monkeypatch.setattr(clock, "now", lambda: NOW)
     monkeypatch.chdir(copy)
     made = Keyring(copy / "keys")

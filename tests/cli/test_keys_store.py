@@ -49,7 +49,7 @@ def base(template, tmp_path, server, monkeypatch):
     copy = tmp_path / "project"
     shutil.copytree(template[0], copy)
     there = type(template[1])(template[1].fleet, copy / "inventories/production.py")
-    monkeypatch.setattr(runner, "read_project", lambda _path: there)
+    monkeypatch.setattr(runner, "read_project", lambda _path, **_: there)
     monkeypatch.chdir(copy)
     monkeypatch.delenv("POSTWRIGHT_INVENTORY", raising=False)
     server.records.clear()

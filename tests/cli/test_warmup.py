@@ -55,7 +55,7 @@ def fleet(tmp_path, monkeypatch):
                 for name, ip in (("mx2", "192.0.2.20"), *((host, "192.0.2.30") for host in self.unreachable))
             ]
             there = made_of(tmp_path, first, *others)
-            monkeypatch.setattr(runner, "read_project", lambda _path: there)
+            monkeypatch.setattr(runner, "read_project", lambda _path, **_: there)
             monkeypatch.setattr(runner, "run_script", warmup_agents.run_script(tmp_path, self.unreachable))
 
         def orders(self):

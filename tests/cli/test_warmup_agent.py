@@ -32,7 +32,7 @@ def there(tmp_path, monkeypatch):
     (tmp_path / "mx1").symlink_to(tmp_path / "control.sock")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(runner, "read_project", lambda _path: project)
+    monkeypatch.setattr(runner, "read_project", lambda _path, **_: project)
     monkeypatch.setattr(runner, "run_script", warmup_agents.run_script(tmp_path, []))
     queue = pacing_tools.Queue()
     keeper = pacing_tools.KeeperSocket(tmp_path / "keeper.sock", queue)

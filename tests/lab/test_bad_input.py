@@ -51,7 +51,12 @@ def test_a_zone_the_server_does_not_serve_is_named(operator):
 
 @pytest.mark.usefixtures("untouched")
 def test_an_unreachable_host_is_named_with_its_address(operator):
-    refused(operator.changed("away", 'host["ssh_hostname"] = "10.78.8.99"'), "host mx3", "10.78.8.99", "check address")
+    refused(
+        operator.changed("away", 'host["ssh_hostname"] = "10.78.8.99"'),
+        "host mx3",
+        "10.78.8.99",
+        "address, port and firewall",
+    )
 
 
 @pytest.mark.usefixtures("untouched")

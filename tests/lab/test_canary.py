@@ -120,3 +120,24 @@ def test_undrained_it_takes_mail_in_again(operator):
     assert open_ports(OTHER) == {25, 465, 587}
     assert mail.exchange(name=LAB, host=OTHER).good
     assert operator.json("plan")["empty"]
+
+
+def test_a_host_that_is_down_stops_nothing_on_the_others_but_what_every_host_must_know_of(operator):
+    before = [(it["selector"], it["state"]) for it in operator.json("keys", "list")]
+    box.stop_host(LAB, OTHER)
+    operator.on_host("echo '# a hand was here' >>/etc/postfix/main.cf", host=FIRST)
+    planned = operator.run("plan", check=False)
+    done = operator.run("apply", "--yes", "--no-verify", check=False)
+    rotated = operator.run("keys", "rotate", "--yes", "--no-verify", check=False)
+    mended = operator.on_host("tail -n 1 /etc/postfix/main.cf", host=FIRST).stdout
+    keys = [(it["selector"], it["state"]) for it in operator.json("keys", "list")]
+    box.start_host(LAB, OTHER)
+    operator.run("apply", "--yes", "--no-verify")
+
+    assert (planned.returncode, done.returncode, rotated.returncode) == (1, 1, 1)
+    assert "/etc/postfix/main.cf" in planned.stdout
+    assert all(f"host {OTHER}: cannot connect to root@" in it.stderr for it in (done, rotated))
+    assert f"unknown: host {OTHER}: cannot connect to root@" in planned.stdout
+    assert "a hand was here" not in mended
+    assert "keys or DNS are to change, and every host must know of that" in rotated.stderr
+    assert keys == before

@@ -99,16 +99,20 @@ def assert_healed(operator, before):
 
 
 def test_runs_that_are_killed_one_operation_later_each_time_end_in_a_host_that_is_whole(whole):
-    """Each goes on from what the one before left, and dies when it begins the next operation."""
+    """Each goes on from what the one before left, and dies when it begins the next operation.
+
+    But the last, which would find nothing to remove: a host on which nothing is left to do is not touched any more.
+    """
     operator, steps = whole
     before = runs(operator)
     disturb(operator)
 
-    for step in steps:
+    for step in steps[:-1]:
         ended = operator.killed_at(rf"at\tstep {re.escape(step)}$", "apply", "--yes", "--no-verify")
         assert ended.killed, f"{step}: {ended.stderr}"
     ended = operator.killed_at(r"before\thosts: run_script prove", "apply", "--yes", "--no-verify")
 
+    assert steps[-1].endswith("remove what is no longer wanted")
     assert len(steps) >= sum(1 for it in SERVICES if it.unit and it.name not in NOT_HERE), steps
     assert ended.killed
     assert_healed(operator, before)

@@ -51,7 +51,7 @@ def test_a_run_dies_at_the_crossing_that_was_asked_for_and_the_next_apply_heals(
     assert [what(it.crossings[-1]) for it in ended] == [
         ("before", f"rename {folder}/.gitignore"),
         ("after", f"remove {folder}/..gitignore.new"),
-        ("before", f"touch {folder}/unproven"),
+        ("before", f"rename {folder}/hosts.json"),
     ]
     assert there == [False, False, True, True]
     assert (whole.killed, whole.status) == (False, 0), whole.stderr
@@ -62,8 +62,9 @@ def test_a_run_dies_at_the_crossing_that_was_asked_for_and_the_next_apply_heals(
 
 
 def test_the_child_that_speaks_to_hosts_dies_with_the_run(ready):
-    """At its first word; before it nothing is crossed where nothing is due."""
-    ended = ready.killed_at(2, *SELF)
+    """At its first word about what it does on a host."""
+    ready.on_host("echo '# a hand was here' >>/etc/postfix/main.cf")
+    ended = ready.killed_at(r"at\tstep ", *SELF)
 
     assert ended.killed
     assert what(ended.crossings[-1])[0] == "at"

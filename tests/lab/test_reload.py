@@ -35,8 +35,8 @@ from pathlib import Path
 from pyinfra.context import host, inventory
 
 from postwright.deploys.mail_host import mail_host
-from postwright.hosts.adapter import host_data
-from postwright.hosts.operations import look
+from postwright.hosts.inventory_file import host_data
+from postwright.hosts.looking import look
 from postwright.inventory import project_of
 from postwright.lab.state import load
 from postwright.services.bundle import bundle

@@ -242,7 +242,7 @@ def test_two_operators_at_once_do_not_get_in_each_others_way(alone, tmp_path):
     early, late = [copied(alone, tmp_path / name) for name in ("early", "late")]
     with Traffic(LAB, (HOST,)) as traffic:
         traffic.wait_for(3)
-        with alone.paused("before\thosts: apply", PUBLISH) as ended:
+        with alone.paused(r"after\tupdate shop\.test", PUBLISH) as ended:
             second = alone.fails()
         conflict = early.run(*SELF, check=False)  # it would have the same selector
         alone.apply(SWITCH)

@@ -37,7 +37,7 @@ def told(folder, asked, stdin=""):
 
 
 def test_nothing_is_to_be_done_on_it(folder, wanted):
-    request = look_request(wanted, show=True)
+    request = look_request(wanted)
 
     seen = json.loads(told(folder, command("look", request)).stdout)
 
@@ -45,7 +45,7 @@ def test_nothing_is_to_be_done_on_it(folder, wanted):
 
 
 def test_it_answers_the_same_to_a_script_on_standard_input(folder, wanted):
-    request = look_request(wanted, show=False)
+    request = look_request(wanted)
 
     by_argument = told(folder, command("look", request)).stdout
 

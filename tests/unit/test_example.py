@@ -12,9 +12,10 @@ from pydantic import BaseModel, TypeAdapter
 from support import write_private
 
 from postwright.groups import problems
-from postwright.inventory import _SSH_KEYS, HostData, project_of
+from postwright.inventory import project_of
 from postwright.model import Address, Domain, Fleet, Host, Provider, SecretSource, TlsPolicy, Zone
 from postwright.model.zones import KINDS
+from postwright.wire import SSH_KEYS, HostData
 
 EXAMPLE = Path(__file__).parents[2] / "inventories" / "example.py"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -80,7 +81,7 @@ def test_every_key_of_a_short_form_is_explained(model):
 
 
 def test_every_key_of_pyinfras_that_we_read_stands_in_the_example():
-    assert [key for key in _SSH_KEYS.values() if f'"{key}"' not in TEXT] == []
+    assert [key for key in SSH_KEYS.values() if f'"{key}"' not in TEXT] == []
 
 
 def test_a_key_that_is_missing_would_be_noticed(names):

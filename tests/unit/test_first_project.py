@@ -7,8 +7,9 @@ import pytest
 from postwright import first_project
 from postwright.errors import UsageError
 from postwright.groups import problems
-from postwright.inventory import HostData, project_of
+from postwright.inventory import project_of
 from postwright.material import notes, require_valid
+from postwright.wire import HostData
 
 OPS = "ops@elsewhere.example"
 

@@ -234,7 +234,8 @@ def running(again, managed):
     """What a host answers on which everything of these runs."""
     states = dict.fromkeys(("active", "enabled", "current", "loaded", "wanted_here"), True)
     services = {it.name: states for it in (*again.activations, *again.retired)}
-    return {"packages": dict.fromkeys(again.packages, "1"), "files": {}, "managed": managed, "services": services}
+    installed = {"packages": dict.fromkeys(again.packages, "1"), "guarded": False}
+    return {**installed, "files": {}, "managed": managed, "services": services}
 
 
 def test_certificates_by_acme_end_with_the_timer_when_a_state_with_files_comes_back(tmp_path):

@@ -7,7 +7,15 @@ from hashlib import sha256
 import pytest
 from support import context
 
-from postwright.hosts.plan import host_plan, lasting_files, look_request, must_reload, must_restart, void_stamps
+from postwright.hosts.plan import (
+    host_plan,
+    lasting_files,
+    look_request,
+    must_reload,
+    must_restart,
+    text_request,
+    void_stamps,
+)
 from postwright.services.bundle import bundle
 from postwright.services.parts import SigningKey
 
@@ -31,7 +39,6 @@ def state(content, mode, owner, group, **more):
         "regular": True,
         "directory": False,
         "sha256": sha256(content).hexdigest(),
-        "text": content.decode(),
         **more,
     }
 
@@ -43,6 +50,8 @@ def seen(wanted):
     directories = {it.path: state(b"", it.mode, it.owner, it.group, regular=False) for it in wanted.directories}
     return {
         "packages": dict.fromkeys(wanted.packages, "1.0"),
+        "guarded": False,
+        "certificate": True,
         "files": files | directories,
         "managed": list(files),
         "services": {it.name: dict(RUNNING) for it in (*wanted.activations, *wanted.retired)},
@@ -81,6 +90,8 @@ def test_a_missing_package_is_named(wanted, seen):
 def test_a_changed_file_is_shown_as_a_diff_and_its_service_restarts(wanted, seen):
     old = next(it.content for it in wanted.files if it.path == MAIN_CF).replace(b"biff = no", b"biff = yes")
     seen["files"][MAIN_CF] = state(old, 0o644, "root", "root")
+    assert text_request(wanted, seen) == {"texts": [MAIN_CF]}
+    seen["texts"] = {MAIN_CF: old.decode()}
     change = only_change(wanted, seen)
     assert (change.path, change.what) == (MAIN_CF, "changed")
     assert change.diff[:2] == ("--- a/etc/postfix/main.cf", "+++ b/etc/postfix/main.cf")
@@ -130,19 +141,40 @@ def test_a_secret_file_is_told_and_its_content_never_shown(wanted, seen):
         assert "$6$" not in text
 
 
-def test_the_host_is_never_asked_for_the_text_of_a_secret(wanted):
-    asked = look_request(wanted, show=True)["files"]
-    assert asked[MAIN_CF] is True
-    assert not any(asked[it.path] for it in wanted.files if it.secret)
-    assert not any(look_request(wanted, show=False)["files"].values())
+def test_the_host_is_never_asked_for_the_text_of_a_secret(wanted, seen):
+    assert "texts" not in look_request(wanted)
+    for it in wanted.files:
+        seen["files"][it.path] = state(b"another", it.mode, it.owner, it.group)
+    assert set(text_request(wanted, seen)["texts"]) == {it.path for it in wanted.files if not it.secret}
+
+
+def test_a_host_that_is_as_described_or_empty_is_asked_for_no_text(wanted, seen):
+    assert text_request(wanted, seen) == {}
+    seen["files"] = dict.fromkeys(seen["files"])
+    assert text_request(wanted, seen) == {}
+
+
+def test_a_guard_that_a_cut_off_installation_left_is_a_change(wanted, seen):
+    seen["guarded"] = True
+    plan = host_plan(wanted, seen)
+    assert (plan.repairs, plan.changes) == (("remove the guard of an installation that was cut off",), 1)
+
+
+def test_an_expired_certificate_is_no_host_as_described_unless_a_new_one_comes(wanted, seen):
+    seen["certificate"] = False
+    (repair,) = host_plan(wanted, seen).repairs
+    assert repair == "stop at /etc/postwright/tls/certificate.pem, which is not valid today"
+    seen["files"]["/etc/postwright/tls/certificate.pem"]["sha256"] = "of the old one"
+    assert host_plan(wanted, seen).repairs == ()
 
 
 def test_the_question_asks_for_all_the_plan_needs(wanted):
-    asked = look_request(wanted, show=True)
+    asked = look_request(wanted)
     assert set(asked["packages"]) == set(wanted.packages)
     assert set(asked["files"]) == {it.path for it in (*wanted.files, *wanted.directories)}
     units = (*wanted.activations, *wanted.retired)
     assert {it["name"]: it["stamped"] for it in asked["services"]} == {it.name: it.stamped for it in units}
+    assert asked["certificate"] == "/etc/postwright/tls/certificate.pem"
     assert {it["name"]: it["reloaded"] for it in asked["services"]} == {it.name: it.reloaded for it in units}
 
 
@@ -175,8 +207,8 @@ def test_of_a_state_that_was_kept_no_mailbox_is_told_to_be_of_no_use(wanted, see
     kept, path = replace(wanted, mailboxes=None), "/var/mail/postwright/example.com/bob"
 
     assert host_plan(replace(wanted, mailboxes=()), seen | {"mailboxes": [path]}).notes
-    assert look_request(wanted, show=False)["mailboxes"]
-    assert look_request(kept, show=False)["mailboxes"] == ""
+    assert look_request(wanted)["mailboxes"]
+    assert "mailboxes" not in look_request(kept)
     assert host_plan(kept, seen).notes == ()
 
 

@@ -4,7 +4,8 @@ import pytest
 from support import another_host, host_data, mail_fleet, mail_host, problems, project, write_files
 
 from postwright.errors import InventoryError, UsageError
-from postwright.inventory import HostData, project_of
+from postwright.inventory import project_of
+from postwright.wire import HostData
 
 PROBE = {"login": "app", "password": {"env": "P"}, "sender": "probe@example.com", "recipient": "x@example.net"}
 LOGIN = {"login": "app", "password_hash": "app.hash", "senders": ["@example.com"]}

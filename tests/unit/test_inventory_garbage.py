@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from support import host_data, mail_fleet, mail_host, write_files
 
 from postwright.errors import InventoryError
-from postwright.inventory import HostData, Project, project_of
+from postwright.inventory import Project, project_of
 from postwright.model import Fleet
+from postwright.wire import HostData
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 GARBAGE = st.recursive(

@@ -224,7 +224,7 @@ def test_each_host_is_named_that_a_rollback_could_cut_off():
     assert last == "no host was changed"
 
 
-def test_the_host_tells_the_addresses_the_port_and_the_key_of_its_end(monkeypatch):
+def test_the_host_tells_the_addresses_the_port_and_the_key_of_its_end(monkeypatch, tmp_path):
     said = {
         "ip": "7: postwright    inet 10.99.0.1/24 scope global postwright\\       valid_lft forever\n"
         "7: postwright    inet6 fd00::1/64 scope global \\       valid_lft forever\n",
@@ -233,8 +233,11 @@ def test_the_host_tells_the_addresses_the_port_and_the_key_of_its_end(monkeypatc
     }
     answers = lambda *argv: subprocess.CompletedProcess(argv, 0, said.get(argv[-1]) or said[argv[0]], "")  # noqa: E731
     monkeypatch.setattr(look, "run", answers)
+    monkeypatch.setattr(look, "TUNNEL", tmp_path)
 
     assert look.tunnel_end() == {"addresses": ["10.99.0.1", "fd00::1"], "port": "51820", "key": BOB}
+    monkeypatch.setattr(look, "TUNNEL", tmp_path / "gone")
+    assert look.tunnel_end() == {"addresses": [], "port": "", "key": ""}
 
 
 def test_a_key_is_made_once_encrypted_and_private_and_its_public_half_fits(tmp_path):

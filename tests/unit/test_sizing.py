@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import context
 
-from postwright.hosts.remote import look
+from postwright.hosts.remote import size as remote
 from postwright.services.bundle import bundle
 from postwright.services.sizing import DELIVERY, PORTS, SESSION, counted, size
 
@@ -109,7 +109,19 @@ def test_what_nobody_may_say_in_from_is_told_by_the_names_the_signer_is_told(tmp
     assert all(re.fullmatch(r"[a-z0-9.-]+ [a-z0-9.-]+", row) for row in rows)
 
 
-def test_a_host_reads_its_memory_in_mib():
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def test_a_host_reads_what_it_may_have_of_the_memory_that_is_built_in(tmp_path, monkeypatch):
+    blocks, limit = tmp_path / "memory", tmp_path / "memory.max"
+    monkeypatch.setattr(remote, "BLOCKS", blocks)
+    monkeypatch.setattr(remote, "LIMIT", limit)
+    total = remote.memory()
+    for number in range(32):
+        (blocks / f"memory{number}").mkdir(parents=True)
+    (blocks / "block_size_bytes").write_text("8000000\n")
+    built_in = remote.memory()
+    limit.write_text("max\n")
+    unlimited = remote.memory()
+    limit.write_text(f"{2**30}\n")
 
-    assert look.memory() == pages // (1 << 20)
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert total == pages // (1 << 20)
+    assert (built_in, unlimited, remote.memory()) == (4096, 4096, 1024)

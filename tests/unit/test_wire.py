@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import another_host, host_data, mail_fleet, mail_host, project
 
-from postwright.inventory import HostData
-from postwright.wire import packed, plain, unpacked
+from postwright.wire import HostData, packed, plain, unpacked
 
 ANYTHING = st.recursive(
     st.none()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from postwright.hosts.remote.common import answer, exclusive, fail, last_words, run, service_state
+from postwright.hosts.remote.common import answer, exclusive, fail, last_words, run, service_state, unit_states
+
+UNITS = "/etc/systemd/system/"
 
 
 def ready(service: dict[str, Any]) -> bool:
@@ -24,13 +26,31 @@ def wait_until_ready(service: dict[str, Any], seconds: int = 30) -> None:
     fail(f"{service['unit']} did not become ready in {seconds} s; its last words:\n{last_words(service['unit'])}")
 
 
+def units(service: dict[str, Any]) -> list[str]:
+    """The service's unit, and those beside it that files of the service describe or add to, such as its socket."""
+    paths = (path.removeprefix(UNITS) for path in service["stamped"] if path.startswith(UNITS))
+    return list(dict.fromkeys((service["unit"], *(path.partition("/")[0].removesuffix(".d") for path in paths))))
+
+
+def make_known(service: dict[str, Any]) -> None:
+    """Have systemd read what has changed, and start the unit at boot; both are slow, so only where they are due."""
+    states = unit_states(units(service))
+    if any(unit.get("NeedDaemonReload") == "yes" or unit.get("LoadState") != "loaded" for unit in states.values()):
+        run("systemctl", "daemon-reload")
+    unit = states.get(service["unit"], {})
+    # What a unit of ours says of its start at boot may have changed; for Debian's it takes seconds to ask again.
+    ours = f"{UNITS}{service['unit']}" in service["stamped"]
+    if ours or unit.get("UnitFileState") not in {"enabled", "static", "alias"}:
+        run("systemctl", "enable", "--quiet", service["unit"])
+    if unit.get("ActiveState") == "failed":
+        run("systemctl", "reset-failed", service["unit"])
+
+
 def main(request: dict[str, Any]) -> None:
     """Run the script."""
     service = request["service"]
     lock = exclusive("converge")
-    run("systemctl", "daemon-reload")
-    run("systemctl", "enable", "--quiet", service["unit"])
-    run("systemctl", "reset-failed", service["unit"])
+    make_known(service)
     done = run("systemctl", "restart", service["unit"])
     if done.returncode:
         fail(f"systemctl restart {service['unit']}: {done.stderr}\n{last_words(service['unit'])}")

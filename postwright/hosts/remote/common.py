@@ -89,11 +89,17 @@ def exclusive(name: str, seconds: int = 60) -> TextIO:
     fail(f"another run of postwright has held {RUN / name}.lock for {seconds} s; see `fuser {RUN / name}.lock`")
 
 
-def unit_state(unit: str) -> dict[str, str]:
-    """The properties of a systemd unit that decide whether it runs what is on disk."""
+def unit_states(units: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Of each systemd unit the properties that decide whether it runs what is on disk; asked all at once."""
     names = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,ConditionResult,ConditionTimestampMonotonic"
-    shown = run("systemctl", "show", unit, "-p", names).stdout
-    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    shown = run("systemctl", "show", *units, "-p", names).stdout.strip("\n").split("\n\n")
+    found = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown]
+    return dict(zip(units, found, strict=False))  # without systemd it says nothing
+
+
+def unit_state(unit: str) -> dict[str, str]:
+    """The same of one."""
+    return unit_states([unit]).get(unit, {})
 
 
 def unfit_for_container(unit: dict[str, str]) -> bool:
@@ -112,9 +118,12 @@ def holds(service: dict[str, Any]) -> bool:
     return not service.get("holds") or run("sh", "-c", service["holds"]).returncode == 0
 
 
-def service_state(service: dict[str, Any]) -> dict[str, bool]:
-    """Whether a service runs, starts at boot, was started with what is on disk now, and has loaded what it reloads."""
-    unit = unit_state(service["unit"])
+def service_state(service: dict[str, Any], unit: dict[str, str] | None = None) -> dict[str, bool]:
+    """Whether a service runs, starts at boot, was started with what is on disk now, and has loaded what it reloads.
+
+    ``unit``: its unit's state, if that has been asked for just now.
+    """
+    unit = unit_state(service["unit"]) if unit is None else unit
     return {
         "active": unit.get("ActiveState") == "active",
         "enabled": unit.get("UnitFileState") in {"enabled", "static", "alias", "enabled-runtime"},

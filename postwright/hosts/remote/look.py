@@ -11,6 +11,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,13 @@ from postwright.hosts.remote.common import (
     run,
     service_state,
     text_of,
-    unit_state,
+    unit_states,
 )
 from postwright.hosts.remote.configured import foreign, listed
+from postwright.hosts.remote.size import cores, memory
 
+Units = dict[str, dict[str, str]]  # name → what ``unit_states`` says of it
+TUNNEL = Path("/sys/class/net/postwright")
 LONGEST_SHOWN = 1_000_000  # octets; a longer file is no configuration to read as a diff
 
 
@@ -51,18 +55,12 @@ def system() -> dict[str, Any]:
         "clock": time.time(),
         "applying": applying(),
         "drained": (ETC / "drained").exists(),
-        "cores": os.cpu_count() or 0,
+        "cores": cores(),
         "memory": memory(),
         "reached": reached(),
         "tunnel": tunnel_peers(),
         "tunnel_end": tunnel_end(),
     }
-
-
-def memory() -> int:
-    """The host's memory in MiB, as the kernel counts it (proc_meminfo(5), MemTotal); 0 if it does not say."""
-    found = re.search(r"^MemTotal: +(\d+) kB$", text_of("/proc/meminfo"), re.MULTILINE)
-    return int(found[1]) // 1024 if found else 0
 
 
 def reached() -> list[str]:
@@ -82,12 +80,16 @@ def reached() -> list[str]:
 
 def tunnel_peers() -> dict[str, str]:
     """Address in the management network → public key of the peer that may use it now."""
+    if not TUNNEL.exists():
+        return {}
     rows = (line.split("\t") for line in run("wg", "show", "postwright", "allowed-ips").stdout.splitlines())
     return {address.partition("/")[0]: key for key, addresses in rows for address in addresses.split()}
 
 
 def tunnel_end() -> dict[str, Any]:
     """The addresses of this host in the management network now, the UDP port it listens on, and its public key."""
+    if not TUNNEL.exists():
+        return {"addresses": [], "port": "", "key": ""}
     rows = run("ip", "-o", "address", "show", "dev", "postwright").stdout.splitlines()
     port = run("wg", "show", "postwright", "listen-port").stdout.strip()
     key = run("wg", "show", "postwright", "public-key").stdout.strip()
@@ -113,8 +115,8 @@ def packages(names: list[str]) -> dict[str, str]:
     return {row[0]: row[2] for row in rows if row[1].startswith("ii")}
 
 
-def file_state(path: str, *, show: bool) -> dict[str, Any] | None:
-    """Permissions and digest of a file; its text if ``show`` and it is not too long to be a configuration."""
+def file_state(path: str) -> dict[str, Any] | None:
+    """Permissions and digest of a file."""
     try:
         info = os.lstat(path)
     except OSError:
@@ -128,9 +130,16 @@ def file_state(path: str, *, show: bool) -> dict[str, Any] | None:
     }
     if state["regular"]:
         state["sha256"] = digest(path)
-        if show and info.st_size <= LONGEST_SHOWN:
-            state["text"] = text_of(path)
     return state
+
+
+def shown(path: str) -> str:
+    """The text of a file, if it is one and not too long to be a configuration."""
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return ""
+    return text_of(path) if stat.S_ISREG(info.st_mode) and info.st_size <= LONGEST_SHOWN else ""
 
 
 def listeners() -> dict[str, list[str]]:
@@ -153,9 +162,9 @@ def as_file(path: str | Path, table: str, *options: str) -> bool:
     return wanted.returncode == now.returncode == 0 and wanted.stdout == now.stdout
 
 
-def firewall_state(_service: dict[str, Any]) -> dict[str, bool]:
+def firewall_state(_service: dict[str, Any], units: Units) -> dict[str, bool]:
     """The same as ``service_state``; current are rules that a new connection has confirmed and nobody changed since."""
-    unit = unit_state("postwright-firewall.service")
+    unit = units.get("postwright-firewall.service", {})
     rules = ETC / "firewall.nft"
     want = digest(rules)
     return {
@@ -167,10 +176,10 @@ def firewall_state(_service: dict[str, Any]) -> dict[str, bool]:
     }
 
 
-def acme_state(_service: dict[str, Any]) -> dict[str, bool]:
+def acme_state(_service: dict[str, Any], units: Units) -> dict[str, bool]:
     """The same; current is a timer systemd has read, and a certificate that serves the host."""
     program = ETC / "acme/acme.py"
-    timer, unit = unit_state("postwright-acme.timer"), unit_state("postwright-acme.service") if program.exists() else {}
+    timer, unit = units.get("postwright-acme.timer", {}), units.get("postwright-acme.service", {})
     read = program.exists() and all(it.get("NeedDaemonReload") != "yes" for it in (timer, unit))
     return {
         "active": timer.get("ActiveState") == "active",
@@ -181,10 +190,10 @@ def acme_state(_service: dict[str, Any]) -> dict[str, bool]:
     }
 
 
-def ssh_state(_service: dict[str, Any]) -> dict[str, bool]:
+def ssh_state(_service: dict[str, Any], units: Units) -> dict[str, bool]:
     """The same; sshd has loaded what is described if a new connection has confirmed it, and nobody changed it since."""
     want = digest(SSHD_CANDIDATE)
-    unit = unit_state("postwright-ssh.service")
+    unit = units.get("postwright-ssh.service", {})
     return {
         "active": True,
         "enabled": want is None or unit.get("UnitFileState") == "enabled",
@@ -194,18 +203,73 @@ def ssh_state(_service: dict[str, Any]) -> dict[str, bool]:
     }
 
 
-def bans_state(service: dict[str, Any]) -> dict[str, bool]:
+def bans_state(service: dict[str, Any], units: Units) -> dict[str, bool]:
     """The same as ``service_state``; its unit stays active whatever somebody does to the table."""
-    state = service_state(service)
+    state = service_state(service, units.get(service["unit"], {}))
     return {**state, "current": state["current"] and as_file(ETC / "bans.nft", "postwright_bans", "-s", "-t")}
 
 
-# How those are told that write no stamp, or whose unit says too little.
-STATES: dict[str, Callable[[dict[str, Any]], dict[str, bool]]] = {
+def stamped_state(service: dict[str, Any], units: Units) -> dict[str, bool]:
+    """That of a service whose starts are noted."""
+    return service_state(service, units.get(service["unit"], {}))
+
+
+# How those are told that write no stamp, or whose unit says too little; and what other units they ask for.
+STATES: dict[str, Callable[[dict[str, Any], Units], dict[str, bool]]] = {
     "firewall": firewall_state,
     "ssh": ssh_state,
     "acme": acme_state,
     "bans": bans_state,
+}
+MORE_UNITS = (
+    "postwright-firewall.service",
+    "postwright-acme.timer",
+    "postwright-acme.service",
+    "postwright-ssh.service",
+)
+
+
+def services(asked: list[dict[str, Any]]) -> dict[str, Any]:
+    """Name → state of each service; programs that have to be asked run side by side."""
+    units = unit_states(list(dict.fromkeys((*(service["unit"] for service in asked), *MORE_UNITS))))
+    with ThreadPoolExecutor(4) as pool:
+        states = pool.map(lambda service: STATES.get(service["name"], stamped_state)(service, units), asked)
+        return {"services": dict(zip((service["name"] for service in asked), states, strict=True))}
+
+
+def files(paths: list[str]) -> dict[str, Any]:
+    """Which files of ours are there, and the state of these and of the paths."""
+    known = listed()
+    states = {path: file_state(path) for path in dict.fromkeys((*known, *paths))}
+    return {"managed": [path for path in known if os.path.lexists(path)], "files": states}
+
+
+def installed(names: list[str]) -> dict[str, Any]:
+    """Which of the packages are there, and whether an installation was cut off."""
+    return {"packages": packages(names) if names else {}, "guarded": GUARD_MARK in text_of(GUARD)}
+
+
+def mailboxes(pattern: str) -> dict[str, Any]:
+    """The folders with mail."""
+    return {"mailboxes": sorted(str(path) for path in Path("/").glob(pattern.lstrip("/")))}
+
+
+def certificate(path: str) -> dict[str, Any]:
+    """Whether a certificate is valid today."""
+    return {"certificate": run("openssl", "x509", "-noout", "-checkend", "0", "-in", path).returncode == 0}
+
+
+# What can be asked for → who knows.
+PARTS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "system": lambda _: {"system": system()},
+    "packages": installed,
+    "files": files,
+    "texts": lambda paths: {"texts": {path: shown(path) for path in paths}},
+    "mailboxes": mailboxes,
+    "services": services,
+    "certificate": certificate,
+    "foreign": lambda names: {"foreign": foreign(names)},
+    "ports": lambda _: {"listeners": listeners()},
 }
 
 
@@ -218,26 +282,9 @@ def main(request: dict[str, Any]) -> None:
 
 
 def look(request: dict[str, Any]) -> dict[str, Any]:
-    """Everything the request asks for."""
-    result: dict[str, Any] = {"system": system()} if request.get("system") else {}
-    if names := request.get("packages"):
-        result["packages"] = packages(names)
-        result["guarded"] = GUARD_MARK in text_of(GUARD)
-    if (paths := request.get("files")) is not None:
-        known = listed()
-        result["managed"] = [path for path in known if os.path.lexists(path)]
-        result["files"] = {
-            path: file_state(path, show=show) for path, show in {**dict.fromkeys(known, False), **paths}.items()
-        }
-    if pattern := request.get("mailboxes"):
-        result["mailboxes"] = sorted(str(path) for path in Path("/").glob(pattern.lstrip("/")))
-    result["services"] = {
-        service["name"]: STATES.get(service["name"], service_state)(service) for service in request.get("services", ())
-    }
-    if path := request.get("certificate"):
-        result["certificate"] = run("openssl", "x509", "-noout", "-checkend", "0", "-in", path).returncode == 0
-    if (names := request.get("foreign")) is not None:
-        result["foreign"] = foreign(names)
-    if request.get("ports"):
-        result["listeners"] = listeners()
-    return result
+    """Everything the request asks for; most of it is waiting for programs, so all parts are asked at once."""
+    if "system" in request and not ((found := system())["root"] and found["systemd"]):
+        return {"system": found, "listeners": {}, "foreign": {}}  # not fit, and much cannot be asked for
+    with ThreadPoolExecutor(4) as pool:
+        parts = pool.map(lambda part: PARTS[part](request[part]), request)
+        return {name: value for part in parts for name, value in part.items()}
