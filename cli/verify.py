@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from postwright.checks import process as checks
 from postwright.cli import output
 from postwright.cli.options import Options
 from postwright.cli.project import project as read
@@ -33,7 +34,8 @@ def verify(ctx: click.Context, options: Options, only: str | None) -> None:
       postwright verify -k shop.example
       postwright --json verify > evidence.json
     """
-    project = read(options)
+    checks.start()  # it loads what is heavy meanwhile
+    project = read(options, connect=True)
     progress = output.Progress(verbose=bool(options.verbose))
     results = run_checks(project, options, progress, only)
     if options.json:

@@ -1,6 +1,6 @@
 """How a check is told to people: the place it looked at, whether it got an answer, and the reason in one line.
 
-Pure; knows pytest's items by their parameters only.
+Knows pytest's items by their parameters, and its way to skip; asks nobody.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 import smtplib
 import ssl
 from collections.abc import Mapping
+
+import pytest
 
 from postwright.checks.unknown import UnknownError
 from postwright.dns.nameservers import NoAnswerError
@@ -72,6 +74,13 @@ def unanswered(error: BaseException) -> bool:
             return False
         case _:
             return isinstance(error, OSError)
+
+
+def outcome(error: BaseException | None) -> str:
+    """What an error, or none, makes of a check."""
+    if isinstance(error, pytest.skip.Exception):
+        return "skipped"
+    return "ok" if error is None else "unknown" if unanswered(error) else "failed"
 
 
 def reason(error: BaseException) -> str:

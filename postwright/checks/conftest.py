@@ -5,14 +5,14 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import pytest
 import testinfra.host
 
-from postwright.checks import ssh
+from postwright.checks import smtp, ssh
 from postwright.checks.cases import cases
 from postwright.checks.context import Told, told
+from postwright.checks.side_by_side import FIRST
 from postwright.inventory import Project
 from postwright.model import Fleet, Host
 from postwright.services.postfix import DRAINED
@@ -40,11 +40,8 @@ def fleet(context: Told) -> Fleet:
 
 @pytest.fixture(scope="session")
 def reached(context: Told) -> dict[str, testinfra.host.Host]:
-    """Host name → its testinfra host, all connected to at once; one that gives no answer knows why."""
-    opened = {host.name: ssh.connected(host, context.control_path) for host in context.fleet.hosts}
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda host: host.backend.probe(), opened.values()))
-    return opened
+    """Host name → its testinfra host, which connects when it is asked; one that gives no answer knows why."""
+    return {host.name: ssh.connected(host, context.inventory) for host in context.fleet.hosts}
 
 
 @pytest.fixture(scope="session")
@@ -54,36 +51,43 @@ def on(reached: dict[str, testinfra.host.Host]) -> Callable[[Host], testinfra.ho
 
 
 @pytest.fixture(scope="session")
-def unreachable(reached: dict[str, testinfra.host.Host]) -> dict[str, str]:
-    """Host name → why it cannot be reached."""
-    return {name: host.backend.problem for name, host in reached.items() if host.backend.problem}
+def unreachable(reached: dict[str, testinfra.host.Host]) -> Callable[[], dict[str, str]]:
+    """Tells host name → why it cannot be reached; all are tried at once."""
+
+    def tried() -> dict[str, str]:
+        with ThreadPoolExecutor(16) as pool:
+            problems = pool.map(lambda host: host.backend.problem, reached.values())
+        return {name: problem for name, problem in zip(reached, problems, strict=True) if problem}
+
+    return tried
 
 
 @pytest.fixture(scope="session")
 def drained(on: Callable[[Host], testinfra.host.Host]) -> Callable[[str], bool]:
-    """Whether a host takes no mail in because its operator wants it so; each is asked once."""
-    return cache(lambda name: on(told().fleet.host(name)).file(DRAINED).exists)
+    """Whether a host takes no mail in because its operator wants it so."""
+    return lambda name: on(told().fleet.host(name)).file(DRAINED).exists
 
 
 @pytest.fixture(autouse=True)
-def _takes_mail_in(request: pytest.FixtureRequest) -> None:
+def _takes_mail_in(request: pytest.FixtureRequest, drained: Callable[[str], bool]) -> None:
     """What needs a host that takes mail in is not looked at on one that is drained."""
     call = getattr(request.node, "callspec", None)
     found = [value for name, value in call.params.items() if name in _INTAKE] if call else []
-    for host in (it[0] if isinstance(it, tuple) else it for it in found):
-        if request.getfixturevalue("drained")(host.name):
-            pytest.skip(
-                f"host {host.name} is drained: it takes no mail in until `postwright apply --undrain {host.name}`"
-            )
+
+    def look() -> None:
+        for host in (it[0] if isinstance(it, tuple) else it for it in found):
+            if drained(host.name):
+                pytest.skip(
+                    f"host {host.name} is drained: it takes no mail in until `postwright apply --undrain {host.name}`"
+                )
+
+    request.node.stash[FIRST] = look
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def trust(project: Project) -> ssl.SSLContext:
-    """A client that trusts the system's authorities and the fleet's own."""
-    trusting = ssl.create_default_context()
-    if project.fleet.tls_authorities:
-        trusting.load_verify_locations(project.path(project.fleet.tls_authorities))
-    return trusting
+    """A client that trusts the system's authorities and the fleet's own; many checks use it at a time, and none changes it."""
+    return smtp.trusting(project)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

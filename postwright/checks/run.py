@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from postwright.checks.context import END, VARIABLE, Told
+from postwright.checks import process
+from postwright.checks.context import END, Told
 from postwright.errors import PostwrightError, UsageError
+from postwright.hosts import runner
 from postwright.inventory import Project
 
 _NOTHING_CHOSEN = 5  # pytest's status
@@ -55,17 +57,17 @@ class Results:
 def run(project: Project, only: str | None, report: Callable[[str], None]) -> Results:
     """Run all checks, or those whose promise, name or place contains ``only``; each result's line goes to ``report``.
 
-    UsageError if there is no such check.
+    They ask hosts over the connections this command has. UsageError if there is no such check.
     """
+    checks = process.taken()
     runtime = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    with tempfile.TemporaryDirectory(prefix="pw-", dir=runtime) as folder:
-        told = Told(inventory=project.inventory, fleet=project.fleet, control_path=f"{folder}/%%C")
-        document = Path(folder) / "told.json"
-        document.write_text(told.model_dump_json(), encoding="utf-8")
-        try:
-            results = _collect(document, only, report)
-        finally:
-            _close_connections(Path(folder))
+    with (
+        checks,
+        tempfile.TemporaryDirectory(prefix="pw-", dir=runtime) as folder,
+        runner.serving(project, Path(folder) / "hosts"),
+    ):
+        told = Told(inventory=project.inventory, fleet=project.fleet, socket=f"{folder}/hosts", only=only or "")
+        results = _collect(checks, told, report)
     if not results.results:
         raise UsageError(_nothing_matches(project, only or ""))
     return results
@@ -80,42 +82,22 @@ def _nothing_matches(project: Project, only: str) -> str:
     )
 
 
-def _collect(document: Path, only: str | None, report: Callable[[str], None]) -> Results:
-    command = [sys.executable, "-m", "postwright.checks.session", *([only] if only else [])]
-    # Nothing of the operator's own pytest may have a say: neither plugins, nor options, nor (by the folder it runs in)
-    # a tests/conftest.py.
-    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-    environment = {**os.environ, **alone, VARIABLE: str(document)}
-    found: list[Result] = []
-    log = document.with_name("log")
-    with (
-        log.open("w", encoding="utf-8") as words,
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=words, text=True, env=environment, cwd=document.parent
-        ) as process,
-    ):
-        if process.stdout is None:
-            raise AssertionError
-        # Not until the end of the file: the shared SSH connections keep the pipe open beyond the process's own end.
-        for line in iter(process.stdout.readline, END):
-            if not line:
-                break
-            result = Result(**json.loads(line))
-            found.append(result)
-            report(f"{result.where}: {result.promise}")
-        status = process.wait()
-    if (status > 1 or not found) and not (only and status == _NOTHING_CHOSEN):
-        msg = (
-            f"the checks could not be run (pytest status {status}):\n{log.read_text(encoding='utf-8').strip()[-2000:]}"
-        )
+def _collect(checks: subprocess.Popen[str], told: Told, report: Callable[[str], None]) -> Results:
+    if checks.stdin is None or checks.stdout is None or checks.stderr is None:
+        raise AssertionError
+    with contextlib.suppress(BrokenPipeError), checks.stdin:  # if it has ended, its status tells
+        checks.stdin.write(told.model_dump_json())
+    found: dict[int, Result] = {}
+    for line in iter(checks.stdout.readline, END):
+        if not line:
+            break
+        said = json.loads(line)
+        number = said.pop("number")
+        result = found[number] = Result(**said)
+        report(f"{result.where}: {result.promise}")
+    status = checks.wait()
+    if (status > 1 or not found) and not (told.only and status == _NOTHING_CHOSEN):
+        checks.stderr.seek(0)
+        msg = f"the checks could not be run (pytest status {status}):\n{checks.stderr.read().strip()[-2000:]}"
         raise PostwrightError(msg)
-    return Results(tuple(found))
-
-
-def _close_connections(folder: Path) -> None:
-    """End the SSH connections the checks shared; their sockets stand in this folder."""
-    for socket in folder.iterdir():
-        if socket.is_socket():
-            subprocess.run(
-                ["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "checks"], capture_output=True, check=False
-            )
+    return Results(tuple(result for _, result in sorted(found.items())))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from postwright.checks.answers import reason
 from postwright.checks.unknown import UnknownError
+from postwright.inventory import Project
 from postwright.mailboxes import IMAPS, POP3S
 from postwright.model import Host
 
@@ -18,6 +19,14 @@ _AGAIN = 2  # seconds, once another port of the address let us wait in vain
 _SLOW = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH}
 _UNITS = {443: "nginx", IMAPS: "dovecot", POP3S: "dovecot"}  # who listens; on all others Postfix
 _silent: dict[tuple[str, int], str] = {}  # ports that let us wait, and what was said of them
+
+
+def trusting(project: Project) -> ssl.SSLContext:
+    """A client that trusts the system's authorities and the fleet's own."""
+    made = ssl.create_default_context()
+    if project.fleet.tls_authorities:
+        made.load_verify_locations(project.path(project.fleet.tls_authorities))
+    return made
 
 
 def patience(address: str) -> int:

@@ -1,70 +1,86 @@
-"""testinfra's way to a host, which says once, and in words of ours, that a host gives no answer."""
+"""testinfra's way to a host: the connection of the command that runs the checks. And what sshd tells a stranger."""
 
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
+from base64 import b64decode
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from testinfra.backend.ssh import SshBackend
+from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host as Reached
 
 from postwright.checks.answers import last_line
 from postwright.checks.unknown import UnknownError
+from postwright.hosts import process
+from postwright.hosts.reaching import unreachable
 from postwright.model import Host
 from postwright.services.parts import Release
 
-_LOST = 255  # ssh's own exit status
 _PATIENCE = 10  # seconds for a connection
+_Answer = tuple[int, bytes, bytes]  # status, stdout, stderr
 
 
-class Backend(SshBackend):  # type: ignore[misc]  # testinfra is not typed
-    """Runs commands over one SSH connection; after a connection failed, no other is tried.
+class Backend(BaseBackend):  # type: ignore[misc]  # testinfra is not typed
+    """Runs commands over the connection that the command we are part of has; each once in a run, for checks change nothing."""
 
-    testinfra's own options switch multiplexing on without a ControlPath, so that nothing is shared; hence ours.
-    """
+    NAME = "postwright"
 
-    def __init__(self, host: Host, control_path: str) -> None:
-        ssh = host.ssh
-        extra = ["-o", "BatchMode=yes"]
-        if ssh.known_hosts:
-            extra += ["-o", f"UserKnownHostsFile={ssh.known_hosts}", "-o", "StrictHostKeyChecking=yes"]
-        name = f"[{ssh.hostname}]" if ":" in ssh.hostname else ssh.hostname
-        super().__init__(
-            f"{ssh.user}@{name}:{ssh.port}",
-            ssh_config=str(ssh.config) if ssh.config else None,
-            ssh_identity_file=str(ssh.key) if ssh.key else None,
-            controlpath=control_path,
-            ssh_extra_args=shlex.join(extra),
-            sudo=ssh.sudo,
-        )
-        self.problem = ""
-        self._told = host
+    def __init__(self, host: Host, inventory: Path) -> None:
+        super().__init__(host.name)
+        self._request = {"action": "command", "inventory": str(inventory), "host": host.name}
+        self._asked: dict[str, Future[_Answer]] = {}
+        self._lock = Lock()
 
-    def probe(self) -> None:
-        """Find out whether commands can be run there; if not, ``problem`` says why."""
+    encoding = "utf-8"
+
+    def decode(self, data: bytes) -> str:
+        return data.decode(errors="replace")
+
+    def run(self, command: str, *args: str, **_options: Any) -> CommandResult:
+        """Status and output of a command; UnknownError says why there is none."""
+        text = self.quote(command, *args)
+        status, stdout, stderr = self._once(text)
+        return self.result(status, text.encode(), stdout, stderr)
+
+    @property
+    def problem(self) -> str:
+        """Why no command can be run there; empty if it can."""
         try:
-            result = super().run_ssh(self.get_command("true"))
-        except RuntimeError as error:
-            (result,) = error.args
-        self.problem = problem(self._told, result.rc, result.stderr)
+            self.run("true")
+        except UnknownError as error:
+            return str(error)
+        return ""
 
-    def run_ssh(self, command: str) -> Any:
-        if not self.problem:
+    def _once(self, command: str) -> _Answer:
+        with self._lock:
+            future = self._asked.get(command)
+            if first := future is None:
+                future = self._asked[command] = Future()
+        if first:
             try:
-                return super().run_ssh(command)
-            except RuntimeError as error:
-                (result,) = error.args
-            self.probe()
-            if not self.problem:
-                return result  # the status was the command's own
-        raise UnknownError(self.problem)
+                future.set_result(self._answer(command))
+            except Exception as error:  # noqa: BLE001 - it is that of all who ask
+                future.set_exception(error)
+        return future.result()
+
+    def _answer(self, command: str) -> _Answer:
+        answer = process.ask({**self._request, "command": command}, _quiet)
+        if "problem" in answer:
+            raise UnknownError(answer["problem"])
+        return answer["status"], b64decode(answer["stdout"]), b64decode(answer["stderr"])
 
 
-def connected(host: Host, control_path: str) -> Reached:
+def _quiet(_line: dict[str, Any]) -> None:
+    """A report that goes nowhere."""
+
+
+def connected(host: Host, inventory: Path) -> Reached:
     """The testinfra host of a mail host; connects with the first command."""
-    backend = Backend(host, control_path)
+    backend = Backend(host, inventory)
     reached = Reached(backend)
     backend.set_host(reached)
     return reached
@@ -101,23 +117,13 @@ def offered(host: Host) -> set[str]:
             timeout=3 * _PATIENCE,
         )
     except subprocess.TimeoutExpired:
-        raise UnknownError(problem(host, _LOST, f"it said nothing for {3 * _PATIENCE} s")) from None
+        raise UnknownError(_problem(host, f"it said nothing for {3 * _PATIENCE} s")) from None
     if found := re.search(r"Permission denied \(([a-z,-]+)\)", done.stderr):
         return set(found[1].split(","))
-    raise UnknownError(problem(host, _LOST, done.stderr))
+    raise UnknownError(_problem(host, done.stderr))
 
 
-def problem(host: Host, status: int, stderr: str) -> str:
-    """Why no command can be run on a host, given how ``true`` ended there; empty if it can."""
-    if status == 0:
-        return ""
-    said = last_line(stderr)
-    if status != _LOST:
-        return f"host {host.name}: no command can be run there: {said or f'exit status {status}'}; check the user's shell and sudo"
-    text = said.rpartition(": ")[2].rstrip(".") or "ssh ended without a word"
-    hint = "check that it is up, and address, port and firewall"
-    if "Permission denied" in said:
-        hint = "the host refused the key; check ssh_key and the user's authorized_keys"
-    elif "host key" in said.lower():
-        hint = "its host key is not the known one; if the host was rebuilt, remove the old key from known_hosts"
-    return f"host {host.name}: cannot connect to {host.ssh.user}@{host.ssh.hostname}:{host.ssh.port}: {text}; {hint}"
+def _problem(host: Host, stderr: str) -> str:
+    """Why OpenSSH got no answer."""
+    text = last_line(stderr).rpartition(": ")[2].rstrip(".") or "ssh ended without a word"
+    return unreachable(host.name, f"{host.ssh.user}@{host.ssh.hostname}:{host.ssh.port}", text)

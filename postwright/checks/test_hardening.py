@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 import testinfra.host
 
-from postwright.checks import ssh
+from postwright.checks import facts, ssh
 from postwright.checks.answers import last_line
+from postwright.checks.cases import cases
 from postwright.checks.unknown import UnknownError
 from postwright.model import Fleet, Host
 from postwright.services import SERVICES, audit, kernel
@@ -67,14 +68,9 @@ def test_services_run_the_libraries_that_are_installed(mail_host: Host, on: On) 
     """No service of ours runs with a library that an update has replaced; a restart takes up the new one."""
     there = on(mail_host)
     release = ssh.release_of(there)
-    units = " ".join({service.unit(release) for service in SERVICES if service.unit})
     # Every process of a unit: Postfix's and Dovecot's first ones talk to nobody.
-    script = (
-        f"for unit in {units}; do group=$(systemctl show $unit -p ControlGroup --value 2>/dev/null); "
-        'test -n "$group" || continue; for pid in $(cat /sys/fs/cgroup$group/cgroup.procs); do '
-        r"if grep -qsE '\.so[.0-9]* \(deleted\)' /proc/$pid/maps; then echo $unit; break; fi; done; done"
-    )
-    found = there.check_output(script).split()
+    groups = facts.outdated(there)
+    found = sorted(groups & {service.unit(release) for service in SERVICES if service.unit})
 
     assert not found, f"restart {', '.join(found)}"
 
@@ -101,16 +97,18 @@ def test_log_is_kept_as_long_as_described(journal_host: Host, fleet: Fleet, on: 
     assert days <= said.max_days + 2, f"its oldest line is {days:.0f} days old"  # files are a day long
 
 
-def test_service_is_in_its_sandbox(boxed: tuple[Host, Service], on: On) -> None:
+def test_service_is_in_its_sandbox(boxed: tuple[Host, Service], fleet: Fleet, on: On) -> None:
     """What systemd counts of the service's exposure is no more than docs/hardening.md says."""
     host, service = boxed
-    unit = service.unit(ssh.release_of(on(host))) if service.unit else ""
-    shown = on(host).run(f"systemd-analyze security --no-pager {unit}").stdout
-    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", shown)
+    release = ssh.release_of(on(host))
+    unit = service.unit(release) if service.unit else ""
+    boxes = [it for (owner, it), _ in cases(fleet, "boxed") or () if owner.name == host.name]
+    units = {it.unit(release) for it in boxes if it.unit}
+    found = facts.exposure(on(host), sorted(units)).get(unit)
     if found is None:
         raise UnknownError(f"host {host.name}: systemd-analyze says nothing of {unit}")
 
-    assert float(found[1]) <= EXPOSURE[service.name], f"{unit} is at {found[1]}, not {EXPOSURE[service.name]}"
+    assert found <= EXPOSURE[service.name], f"{unit} is at {found}, not {EXPOSURE[service.name]}"
 
 
 def test_apparmor_enforces(armored_host: Host, on: On) -> None:

@@ -10,13 +10,14 @@ import pytest
 import testinfra.host
 from testinfra.backend.base import CommandResult
 
+from postwright.checks import facts
 from postwright.checks.answers import last_line
 from postwright.checks.ssh import release_of
 from postwright.checks.unknown import UnknownError
 from postwright.hosts.remote import command
 from postwright.mailboxes import PORTS, held_by
 from postwright.model import Fleet, Host
-from postwright.services import acme, bans, fail2ban, forwards, policies, wireguard
+from postwright.services import SERVICES, acme, bans, fail2ban, forwards, policies, wireguard
 from postwright.services.opendkim import ED25519, KEYS, RSA, Signer
 from postwright.services.pacing import UNIT
 from postwright.services.parts import Context, HostSecrets, Release, Service
@@ -37,15 +38,7 @@ def test_service_runs_what_is_on_disk(service_of: tuple[Host, Service], fleet: F
         )
         return
     unit = service.unit(release) if service.unit else ""
-    stamped, reloaded = (
-        on(host).run(f"cat /etc/postwright/stamps/{service.name}{suffix}").stdout.splitlines()
-        for suffix in ("", ".reload")
-    )
-    asked = {"services": [{"name": service.name, "unit": unit, "stamped": stamped, "reloaded": reloaded}]}
-    answer = on(host).run(command("look", asked))
-    if answer.rc:
-        raise UnknownError(f"host {host.name}: its state cannot be read: {last_line(answer.stderr)}")
-    state = json.loads(answer.stdout)["services"][service.name]
+    state = _states(host, fleet, on(host))[service.name]
 
     assert state["enabled"], f"{unit} does not start at boot"
     assert state["active"] or not state["wanted_here"], f"{unit} is not running"
@@ -100,6 +93,7 @@ def test_postfix_has_no_complaint(mail_host: Host, on: On) -> None:
     assert (shown.rc, shown.stderr) == (0, ""), _words(shown)
 
 
+@pytest.mark.slow
 def test_postfix_check_passes(mail_host: Host, on: On) -> None:
     """postfix check finds nothing wrong with files and permissions."""
     done = on(mail_host).run("postfix check")
@@ -118,7 +112,7 @@ def test_postfix_check_passes(mail_host: Host, on: On) -> None:
 )
 def test_postfix_decides(mail_host: Host, on: On, setting: str, value: str) -> None:
     """The settings mail safety rests on are what Postfix itself reports."""
-    found = on(mail_host).check_output(f"postconf -h {setting}").strip()
+    found = facts.setting(on(mail_host), setting)
 
     assert found == value, f"it is {found!r}, not {value!r}"
 
@@ -126,7 +120,7 @@ def test_postfix_decides(mail_host: Host, on: On, setting: str, value: str) -> N
 def test_mail_passes_every_signer(mail_host: Host, on: On) -> None:
     """Postfix hands mail to each signer that has keys here, and to nothing else."""
     milters = [signer.milter for signer in _signers(on(mail_host))]
-    found = on(mail_host).check_output("postconf -h smtpd_milters").split()
+    found = facts.setting(on(mail_host), "smtpd_milters").split()
 
     assert found == milters, f"they are {' '.join(found) or 'none'}, not {' '.join(milters)}"
 
@@ -190,12 +184,38 @@ def test_disk_has_room(mail_host: Host, on: On) -> None:
 
 def test_root_mail_is_read(mail_host: Host, fleet: Fleet, on: On) -> None:
     """Mail to root, postmaster and abuse of the host goes to the fleet's postmaster."""
-    for name in ("root", "postmaster", "abuse"):
-        found = on(mail_host).run(f"postmap -q {name}@{mail_host.fqdn} texthash:/etc/postfix/virtual").stdout.strip()
+    there, names = on(mail_host), ("root", "postmaster", "abuse")
+    held = facts.mapped(there, "texthash:/etc/postfix/virtual", [f"{name}@{mail_host.fqdn}" for name in names])
+    aliases = {found.partition("@")[0] for found in held.values() if found.endswith("@localhost")}
+    onward = facts.mapped(there, f"texthash:{forwards.TABLE}", sorted(aliases)) if aliases else {}
+    for name in names:
+        found = held.get(f"{name}@{mail_host.fqdn}", "")
         if found.endswith("@localhost"):
-            alias = found.partition("@")[0]
-            found = on(mail_host).run(f"postmap -q {alias} texthash:{forwards.TABLE}").stdout.strip()
+            found = onward.get(found.partition("@")[0], "")
         assert found == fleet.postmaster, f"{name} goes to {found or 'nobody'}, not to {fleet.postmaster}"
+
+
+def _states(host: Host, fleet: Fleet, there: testinfra.host.Host) -> dict[str, dict[str, bool]]:
+    """Service → what is true of it now, of all that the host is to have; UnknownError if that cannot be read."""
+    release = release_of(there)
+    context = Context(fleet, host, release, HostSecrets())
+    stamps = facts.stamps(there)
+    asked = [
+        {
+            "name": service.name,
+            "unit": service.unit(release),
+            "stamped": stamps.get(service.name, []),
+            "reloaded": stamps.get(f"{service.name}.reload", []),
+        }
+        for service in SERVICES
+        if service.unit and _asked_for(service, context, there)
+    ]
+    answer = there.run(command("look", {"services": asked}))
+    said = {} if answer.rc else json.loads(answer.stdout)
+    if "services" not in said:
+        why = said.get("error") or last_line(answer.stderr)
+        raise UnknownError(f"host {host.name}: its state cannot be read: {why}")
+    return dict(said["services"])
 
 
 def _signers(there: testinfra.host.Host) -> list[Signer]:

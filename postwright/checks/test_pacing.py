@@ -9,6 +9,7 @@ from typing import Any
 
 import testinfra.host
 
+from postwright.checks import facts
 from postwright.checks.answers import last_line
 from postwright.checks.ssh import release_of
 from postwright.checks.unknown import UnknownError
@@ -214,4 +215,4 @@ def _status(host: Host, on: On) -> dict[str, Any]:
 
 
 def _setting(there: testinfra.host.Host, name: str) -> str:
-    return str(there.check_output(f"postconf -h {name}")).strip()
+    return facts.setting(there, name)

@@ -120,6 +120,7 @@ def _assert_no_relay(host: Host, fleet: Fleet, connect: Callable[[], smtplib.SMT
     assert not taken.envelopes, f"it took {said}"
 
 
+@pytest.mark.logs_in
 def test_login_cannot_use_foreign_sender(submission_host: Host, trust: ssl.SSLContext, project: Project) -> None:
     """A login cannot send as somebody it was not given."""
     with _logged_in(submission_host, trust, project) as client:
@@ -127,6 +128,7 @@ def test_login_cannot_use_foreign_sender(submission_host: Host, trust: ssl.SSLCo
         _assert_refused(client.rcpt(_probe(project).recipient))
 
 
+@pytest.mark.logs_in
 def test_login_cannot_use_foreign_from(foreign_from: tuple[Host, str], trust: ssl.SSLContext, project: Project) -> None:
     """A login cannot have a message signed for a domain of the fleet that is not its own."""
     host, domain = foreign_from
@@ -165,9 +167,10 @@ def test_greeting_is_the_host_name(mx_host: Host) -> None:
     assert greeting.startswith(f"220 {mx_host.fqdn} "), f"it greets with {greeting.strip()!r}"
 
 
+@pytest.mark.guesses
 def test_wrong_password_is_refused(submission_host: Host, trust: ssl.SSLContext, project: Project) -> None:
     """A wrong password is refused."""
-    # Last of all, and tried once: Dovecot makes an address that guesses wait longer and longer.
+    # After all logins, and tried once: Dovecot makes an address that guesses wait longer and longer.
     with smtp.submission(submission_host, trust) as client:
         client.user, client.password = project.fleet.logins[0].login, "not the password"
         try:

@@ -10,7 +10,7 @@ from http.client import HTTPResponse, HTTPSConnection
 
 import testinfra.host
 
-from postwright.checks import smtp
+from postwright.checks import facts, smtp
 from postwright.checks.answers import last_line
 from postwright.checks.deliveries import CLEAR, SHOWN, Left, deliveries
 from postwright.checks.unknown import UnknownError
@@ -33,10 +33,7 @@ _LONGEST = 65_536  # octets of a policy (RFC 8461 §3.2)
 def test_receivers_are_looked_up(mail_host: Host, fleet: Fleet, on: On) -> None:
     """Postfix encrypts by DANE, and asks the tables of the inventory, and no others, what receivers must show."""
     said = outbound(fleet)
-    level, maps = (
-        on(mail_host).check_output(f"postconf -h {name}").strip()
-        for name in ("smtp_tls_security_level", "smtp_tls_policy_maps")
-    )
+    level, maps = (facts.setting(on(mail_host), name) for name in ("smtp_tls_security_level", "smtp_tls_policy_maps"))
     wanted = ", ".join(said.maps)
 
     assert level == said.level, f"smtp_tls_security_level is {level!r}, not {said.level!r}"
