@@ -78,7 +78,8 @@ def ssh(to: str, *options: str) -> list[str]:
 def bundle(inventory: Path, host: str) -> Bundle:
     """What the host is to have."""
     found = read_project(inventory)
-    return ready_bundle(found, found.fleet.host(host), HostState("13"), material.passphrase_of(found))
+    states = json.loads((found.base / ".postwright/hosts.json").read_text())  # as the last apply found them
+    return ready_bundle(found, found.fleet.host(host), HostState(**states[host]), material.passphrase_of(found))
 
 
 def look_script(inventory: Path, host: str) -> str:

@@ -82,7 +82,7 @@ class Hosts:
 
     def unlink(self, host: Any) -> None:
         """End the connection to a host."""
-        if self.links.pop(host.name, None) and host.connected:
+        if self.links.pop(host.name, None) is not None and host.connected:  # a greenlet that has ended is false
             host.disconnect()
             hang_up(host.connector)
 

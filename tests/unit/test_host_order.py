@@ -67,3 +67,47 @@ def test_a_second_wave_has_its_own_steps_and_none_of_the_first():
         *("mx1 packages", "mx1 dovecot", "mx1 postfix"),
         *("mx2 packages", "mx2 postfix", "mx2 policies"),
     ]
+
+
+KEPT = """
+import json
+from types import SimpleNamespace
+from pyinfra.api import Inventory
+from postwright.hosts import adapter
+
+adapter.KEPT = 3
+hosts = adapter.Hosts(Inventory(([f"mx{number}" for number in range(12)], {})))
+opened = []
+
+class Client:
+    def __init__(self):
+        self.open = True
+        opened.append(self)
+
+    def close(self):
+        self.open = False
+
+    def get_transport(self):
+        return SimpleNamespace(is_active=lambda: self.open)
+
+def connect(host):
+    host.connector = SimpleNamespace(client=Client())
+    host.connected = True
+
+hosts.state
+for host in hosts.inventory:
+    host.connect = lambda host=host: connect(host)
+    host.disconnect = lambda: None
+names = [host.name for host in hosts.inventory]
+for _ in range(2):
+    assert adapter.each(hosts, names, lambda host: host.name, lambda *_: None) == {}
+print(json.dumps([sum(it.open for it in opened), len(opened)]))
+"""
+
+
+def test_of_many_connections_only_so_many_stay_open():
+    done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True, timeout=60)
+
+    still_open, made = json.loads(done.stdout)
+    assert still_open == 3
+    assert made < 2 * 12
